@@ -1,0 +1,232 @@
+"""The conversation with Voltus' REST API, version 2022-04-15."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+import ipaddress
+import json
+from typing import Final, NoReturn, override
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from yarl import URL
+
+from .errors import (
+    VoltusAuthError,
+    VoltusConnectionError,
+    VoltusError,
+    VoltusFormatError,
+    VoltusNotFoundError,
+    VoltusRateLimitError,
+    VoltusRequestError,
+)
+from .models import Json, SiteList, can_be_asked_for, clean, parse_sites
+
+PRODUCTION: Final = "https://api.voltus.co"
+SANDBOX: Final = "https://sandbox.voltus.co"
+PUBLIC_KEY: Final = "secret"
+
+_VERSION = "2022-04-15"
+_TIMEOUT = ClientTimeout(total=10)
+_LARGEST_BODY = 10 * 1024 * 1024
+
+
+class VoltusClient:
+    """Speaks to one Voltus host with one API key.
+
+    The key is sent to the origin given and nowhere else: no redirect is followed. The
+    session is the caller's and is never closed here. Every method raises VoltusError,
+    by its kinds in `errors`, and nothing else. `server_time` is the `Date` of the last
+    answer, to the second.
+    """
+
+    def __init__(self, session: ClientSession, origin: str, api_key: str) -> None:
+        """Use `origin`, as `parse_origin` returns it."""
+        self._session = session
+        self._base = URL(origin) / _VERSION
+        self._api_key = api_key
+        self.server_time: datetime | None = None
+
+    @override
+    def __repr__(self) -> str:
+        """Name the host; the key is nobody's business."""
+        return f"VoltusClient({str(self._base)!r})"
+
+    async def dispatches(self) -> bytes:
+        """Return the body of `GET /dispatches`, for `decode` and `parse_listing`.
+
+        It is left undecoded so that the same bytes need not be read twice.
+        """
+        return await self._request("GET", "dispatches")
+
+    async def dispatch(self, dispatch_id: str) -> Json:
+        """Return the decoded answer of `GET /dispatches/{id}`, for `parse_dispatch`.
+
+        Raises VoltusNotFoundError if Voltus does not know it (any more).
+        """
+        if not can_be_asked_for(dispatch_id):
+            raise VoltusRequestError("This id cannot be part of an address")
+        return decode(await self._request("GET", "dispatches", dispatch_id))
+
+    async def sites(self) -> SiteList:
+        """Return the sites that the key may see."""
+        return parse_sites(decode(await self._request("GET", "sites")))
+
+    async def create_test_dispatch(
+        self,
+        start_time: datetime,
+        end_time: datetime,
+        program_id: int | None = None,
+    ) -> None:
+        """Have Voltus issue a test dispatch to all sites of the key.
+
+        Both times must be in the future and within 72 hours. Voltus answers without an
+        id: list the dispatches to find it.
+        """
+        body: dict[str, Json] = {
+            "start_time": start_time.isoformat(),
+            "end_time": end_time.isoformat(),
+        }
+        if program_id is not None:
+            body["program_id"] = program_id
+        await self._request("POST", "dispatches", body=body)
+
+    async def post_scenario(self, scenario: Mapping[str, Json]) -> None:
+        """Have a sandbox play a scenario, in place of the one before.
+
+        `scenario` has the custom form: name, scenario_type and dispatches, a map of
+        names to states. Production knows no scenarios (VoltusNotFoundError).
+        """
+        await self._request("POST", "scenarios", body=scenario)
+
+    async def _request(
+        self, method: str, *path: str, body: Mapping[str, Json] | None = None
+    ) -> bytes:
+        url = self._base.joinpath(*path)
+        headers = {"X-Voltus-API-Key": self._api_key, "Accept": "application/json"}
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=headers,
+                json=body,
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+            ) as response:
+                self.server_time = _date(response)
+                content = await _read(response)
+        except TimeoutError:
+            failure = f"did not answer within {_TIMEOUT.total:g} seconds"
+        except (ClientError, OSError, ValueError) as err:
+            failure = f"could not be reached ({type(err).__name__})"
+        else:
+            if not 200 <= response.status < 300:
+                # A host that echoes the key must not get it into a log.
+                _refuse(response, content.replace(self._api_key.encode(), b"..."))
+            return content
+        # Raised out here because the errors of aiohttp carry the request and with it
+        # the key: they may not even be the context of ours.
+        raise VoltusConnectionError(f"{url.host} {failure}")
+
+
+def decode(content: bytes) -> Json:
+    """Read JSON. Raises VoltusFormatError for anything else, NaN included."""
+    try:
+        decoded: Json = json.loads(content, parse_constant=_no_number)
+    except ValueError, RecursionError:
+        raise VoltusFormatError("The answer is not JSON") from None
+    return decoded
+
+
+def parse_origin(text: str) -> str:
+    """Return scheme, host and port of an address: all that a user can choose of it.
+
+    A trailing slash or version path is cut. Plain http is for this machine and private
+    networks: `localhost`, or an IP address that is loopback or private. Raises
+    ValueError for anything else, since the key would travel there.
+    """
+    url = URL(text.strip())
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or url.user is not None
+        or url.password is not None
+        or url.query_string
+        or url.fragment
+        or url.path.strip("/") not in ("", _VERSION)
+        or (url.scheme == "http" and not _is_near(url.host))
+    ):
+        raise ValueError("not an address that a key may be sent to")
+    return str(url.origin())
+
+
+def _is_near(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private
+
+
+async def _read(response: ClientResponse) -> bytes:
+    content = await response.content.read(_LARGEST_BODY + 1)
+    while len(content) <= _LARGEST_BODY and (more := await response.content.readany()):
+        content += more
+    if len(content) > _LARGEST_BODY:
+        raise VoltusConnectionError(
+            f"{response.url.host} answered with more than {_LARGEST_BODY} bytes"
+        )
+    return content
+
+
+def _refuse(response: ClientResponse, content: bytes) -> NoReturn:
+    """Raise the error that an answer other than 200 stands for."""
+    status, host = response.status, response.url.host
+    kind, message = _envelope(content)
+    if status == HTTPStatus.UNAUTHORIZED or (
+        status == HTTPStatus.FORBIDDEN and kind == "Unauthorized"
+    ):
+        raise VoltusAuthError(f"{host} refuses the API key")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise VoltusRateLimitError(
+            f"{host} asks us to slow down", response.headers.get("Retry-After")
+        )
+    if 300 <= status < 400:
+        raise VoltusConnectionError(
+            f"{host} answered with a redirect ({status}), which is not followed: "
+            "the address may be wrong"
+        )
+    if kind is None or status >= 500:
+        raise VoltusConnectionError(f"{host} answered with status {status}")
+    if status == HTTPStatus.NOT_FOUND:
+        raise VoltusNotFoundError(f"{host}: {message}")
+    raise VoltusRequestError(f"{host}: {message}")
+
+
+def _envelope(content: bytes) -> tuple[str | None, str]:
+    """Return type and message of Voltus' error envelope; no type without one."""
+    try:
+        payload = decode(content)
+    except VoltusError:
+        payload = None
+    if not isinstance(payload, dict):
+        return None, ""
+    kind, message = payload.get("type"), payload.get("message")
+    return (
+        kind if isinstance(kind, str) else None,
+        clean(message) if isinstance(message, str) else "",
+    )
+
+
+def _date(response: ClientResponse) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

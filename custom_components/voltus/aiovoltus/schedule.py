@@ -1,0 +1,422 @@
+"""Every question about time, decided from what is known; nothing here reads a clock.
+
+All instants are aware and UTC, `now` is always an argument, and every interval is
+half-open: a dispatch calls for curtailment in `[start_time - lead_time, end_time)`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import chain
+from typing import final
+
+from .models import Dispatch, Snapshot
+
+TOUCHING = timedelta(seconds=1)
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Status(StrEnum):
+    """What a dispatch is at an instant."""
+
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+    @property
+    def over(self) -> bool:
+        """Whether the dispatch asks for nothing any more."""
+        return self in (Status.ENDED, Status.CANCELLED)
+
+
+class Phase(StrEnum):
+    """What is asked of a site at an instant."""
+
+    IDLE = "idle"
+    SCHEDULED = "scheduled"
+    PREPARING = "preparing"
+    ACTIVE = "active"
+
+
+class ChangeType(StrEnum):
+    """What can be told of a dispatch."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    STARTED = "started"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator has chosen to act on, and how long before a start."""
+
+    lead_time: timedelta = timedelta(0)
+    act_on_test_dispatches: bool = False
+    offline_hold: timedelta = timedelta(hours=4)
+    ignored_sites: frozenset[str] = frozenset()
+
+    def lets_through(self, dispatch: Dispatch) -> bool:
+        """Whether the dispatch, whatever its status, may call for curtailment."""
+        return (not dispatch.test or self.act_on_test_dispatches) and any(
+            site.id not in self.ignored_sites for site in dispatch.sites
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Curtailment:
+    """What is asked of one site, or of the account as the union of its sites.
+
+    `commitment` is in kW: 0 when not curtailing, None if a dispatch that holds now
+    states no amount (which asks for the full plan). `end` is when the curtailment of
+    now is over; None when idle or not known yet. `by_dispatch` has the amount of each
+    dispatch that holds now; `test` is whether all of these are tests.
+    """
+
+    phase: Phase = Phase.IDLE
+    commitment: float | None = 0.0
+    next_start: datetime | None = None
+    end: datetime | None = None
+    by_dispatch: Mapping[str, float | None] = field(default_factory=dict, hash=False)
+    test: bool = False
+
+    @property
+    def curtail(self) -> bool:
+        """Whether the load has to be down, lead time included."""
+        return self.phase in (Phase.PREPARING, Phase.ACTIVE)
+
+
+IDLE = Curtailment()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known at an instant and what it asks for.
+
+    `curtailments` has the sites that a dispatch calls on, and under None the account;
+    everyone else is idle. `until` is the next instant at which time alone changes
+    something. `released` are the open-ended dispatches that are under way but no longer
+    believed, since contact with them was lost for too long; `open_ended` tells whether
+    any dispatch that is not over has no end.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    curtailments: Mapping[str | None, Curtailment] = field(hash=False)
+    released: frozenset[str]
+    open_ended: bool = field(compare=False)
+    until: datetime | None = field(compare=False)
+    at: datetime = field(compare=False)
+
+    def curtailment(self, site_id: str | None) -> Curtailment:
+        """Return what is asked of a site, or of the account (None)."""
+        return self.curtailments.get(site_id, IDLE)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to tell about a dispatch.
+
+    `before` is the version last told, None if there was none. `moment` is when it came
+    about by itself: the start, the end or the creation; None for what only an answer
+    brings. `missed` marks an end that no start was told before.
+    """
+
+    type: ChangeType
+    dispatch: Dispatch
+    before: Dispatch | None
+    status: Status
+    moment: datetime | None = None
+    reason: str | None = None
+    missed: bool = False
+
+
+def status(dispatch: Dispatch, now: datetime) -> Status:
+    """Return what the dispatch is at `now`; defined for every instant.
+
+    An end at or before the start is an empty window: over at once.
+    """
+    if not dispatch.authorized or dispatch.withdrawn:
+        return Status.CANCELLED
+    end = dispatch.end_time
+    if end is not None and end <= max(now, dispatch.start_time):
+        return Status.ENDED
+    return Status.ACTIVE if dispatch.start_time <= now else Status.SCHEDULED
+
+
+def hold_expiry(snapshot: Snapshot, dispatch: Dispatch, policy: Policy) -> datetime:
+    """Return until when an open end is believed without hearing of the dispatch."""
+    since = max(dispatch.start_time, snapshot.trace(dispatch.id).contact)
+    return _after(since, policy.offline_hold)
+
+
+def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
+    """Return what is asked of everyone at `now`, in one pass over the dispatches."""
+    recent = [
+        dispatch
+        for dispatch in snapshot.dispatches.values()
+        if not status(dispatch, now - TOUCHING).over
+    ]
+    live = [dispatch for dispatch in recent if not status(dispatch, now).over]
+    expiries = {
+        dispatch.id: hold_expiry(snapshot, dispatch, policy)
+        for dispatch in live
+        if dispatch.end_time is None
+    }
+    released = frozenset(
+        dispatch_id for dispatch_id, expiry in expiries.items() if expiry <= now
+    )
+    windows = _windows((d for d in recent if d.id not in released), policy, now)
+    curtailments: dict[str | None, Curtailment] = {
+        site_id: _curtailment(calls, now) for site_id, calls in windows.items()
+    }
+    if curtailments:
+        curtailments[None] = _account(windows.values(), curtailments, now)
+    return Look(
+        snapshot=snapshot,
+        policy=policy,
+        curtailments=curtailments,
+        released=released,
+        open_ended=bool(expiries),
+        until=_next_boundary(live, policy, expiries.values(), now),
+        at=now,
+    )
+
+
+def changes(
+    before: Snapshot | None, then: datetime, after: Snapshot, now: datetime
+) -> tuple[Change, ...]:
+    """Return what there is to tell between `before` at `then` and `after` at `now`.
+
+    The same rules serve polls, boundaries (`before is after`), options and restarts.
+    Without any `before` what is over is history and not told. What is over comes
+    first, what is active last: the last word is the one that asks for curtailment.
+    """
+    known = before.dispatches if before else {}
+    told = (
+        change
+        for dispatch in after.dispatches.values()
+        if before is not None or not status(dispatch, now).over
+        for change in _changes_of(dispatch, known.get(dispatch.id), then, now)
+    )
+    return tuple(sorted(told, key=_order))
+
+
+def differences(change: Change) -> dict[str, tuple[object, object]]:
+    """Return the fields of content in which an update differs: {field: (old, new)}."""
+    if change.before is None:
+        return {}
+    pairs = {
+        content.name: (
+            getattr(change.before, content.name),
+            getattr(change.dispatch, content.name),
+        )
+        for content in fields(Dispatch)
+        if content.compare
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The time for which one dispatch calls on one site; no end is for ever."""
+
+    begin: datetime
+    end: datetime
+    dispatch: Dispatch
+    amount: float | None
+
+    def holds(self, now: datetime) -> bool:
+        return self.begin <= now < self.end
+
+
+def _windows(
+    dispatches: Iterable[Dispatch], policy: Policy, now: datetime
+) -> dict[str, list[_Window]]:
+    """Return for each site the windows of the dispatches that the policy lets through.
+
+    What ended less than a second ago is among the dispatches: a window that it touches
+    begins where it ended. Its own is over and left out.
+    """
+    windows: dict[str, list[_Window]] = {}
+    for dispatch in filter(policy.lets_through, dispatches):
+        begin = dispatch.start_time - policy.lead_time
+        end = dispatch.end_time or _FOREVER
+        for site in dispatch.sites:
+            if site.id not in policy.ignored_sites:
+                windows.setdefault(site.id, []).append(
+                    _Window(begin, end, dispatch, site.commitment)
+                )
+    open_windows = {
+        site_id: [window for window in _bridge(calls) if window.end > now]
+        for site_id, calls in windows.items()
+    }
+    return {site_id: calls for site_id, calls in open_windows.items() if calls}
+
+
+def _bridge(windows: list[_Window]) -> list[_Window]:
+    """Sort windows by begin, and let those touch that are less than a second apart.
+
+    The wire has nanoseconds, and a pause of less than a second is none for a load.
+    """
+    windows.sort(key=lambda window: (window.begin, window.end, window.dispatch.id))
+    reach = _FOREVER
+    for index, window in enumerate(windows):
+        if reach < window.begin < _after(reach, TOUCHING):
+            windows[index] = replace(window, begin=reach)
+        reach = max(reach, window.end) if index else window.end
+    return windows
+
+
+def _curtailment(windows: list[_Window], now: datetime) -> Curtailment:
+    holding = [window for window in windows if window.holds(now)]
+    amounts = {window.dispatch.id: window.amount for window in holding}
+    stated = [amount for amount in amounts.values() if amount is not None]
+    return Curtailment(
+        phase=_phase(holding, now),
+        commitment=(None if len(stated) < len(amounts) else max(stated, default=0.0)),
+        next_start=min(
+            (w.dispatch.start_time for w in windows if w.dispatch.start_time > now),
+            default=None,
+        ),
+        end=_end(windows, now) if holding else None,
+        by_dispatch=amounts,
+        test=bool(holding) and all(window.dispatch.test for window in holding),
+    )
+
+
+def _account(
+    windows: Iterable[list[_Window]],
+    sites: Mapping[str | None, Curtailment],
+    now: datetime,
+) -> Curtailment:
+    """Return the union of the sites: windows as one, commitments added up."""
+    everywhere = sorted(chain.from_iterable(windows), key=lambda w: w.begin)
+    union = _curtailment(everywhere, now)
+    by_dispatch = {
+        dispatch_id: total(
+            site.by_dispatch[dispatch_id]
+            for site in sites.values()
+            if dispatch_id in site.by_dispatch
+        )
+        for dispatch_id in union.by_dispatch
+    }
+    commitment = total(site.commitment for site in sites.values())
+    return replace(union, commitment=commitment, by_dispatch=by_dispatch)
+
+
+def total(amounts: Iterable[float | None]) -> float | None:
+    """Add up amounts in kW; the sum is not stated if one of them is not."""
+    stated = list(amounts)
+    return None if None in stated else sum(filter(None, stated), 0.0)
+
+
+def _phase(holding: list[_Window], now: datetime) -> Phase:
+    """Return the phase of someone who is called on, now or later."""
+    if any(window.dispatch.start_time <= now for window in holding):
+        return Phase.ACTIVE
+    return Phase.PREPARING if holding else Phase.SCHEDULED
+
+
+def _end(windows: list[_Window], now: datetime) -> datetime | None:
+    """Return the end of the merged window around `now`; windows are sorted by begin."""
+    reach = now
+    for window in windows:
+        if window.begin > reach:
+            break
+        reach = max(reach, window.end)
+    return None if reach == _FOREVER else reach
+
+
+def _next_boundary(
+    live: Iterable[Dispatch],
+    policy: Policy,
+    expiries: Iterable[datetime],
+    now: datetime,
+) -> datetime | None:
+    return min(
+        (
+            instant
+            for instant in chain(_boundaries(live, policy), expiries)
+            if instant > now
+        ),
+        default=None,
+    )
+
+
+def _boundaries(live: Iterable[Dispatch], policy: Policy) -> Iterator[datetime]:
+    for dispatch in live:
+        yield dispatch.start_time - policy.lead_time
+        yield dispatch.start_time
+        if dispatch.end_time is not None:
+            yield dispatch.end_time
+
+
+def _changes_of(
+    dispatch: Dispatch, before: Dispatch | None, then: datetime, now: datetime
+) -> Iterator[Change]:
+    was = status(before, then) if before else None
+    to = status(dispatch, now)
+    differs = dispatch != before
+    if was is not None and was.over and to.over:
+        return
+    if was is None and not to.over:
+        yield Change(
+            ChangeType.CREATED, dispatch, None, to, moment=dispatch.creation_time
+        )
+    if was is not None and differs and to is not Status.CANCELLED:
+        yield Change(ChangeType.UPDATED, dispatch, before, to)
+    if to not in (was, Status.SCHEDULED) and (differs or _time_leads(was, to)):
+        yield _turn(dispatch, before, was, to)
+
+
+def _turn(
+    dispatch: Dispatch, before: Dispatch | None, was: Status | None, to: Status
+) -> Change:
+    """Return the change that a new status is: started, ended or cancelled."""
+    match to:
+        case Status.ACTIVE:
+            return Change(
+                ChangeType.STARTED, dispatch, before, to, moment=dispatch.start_time
+            )
+        case Status.ENDED:
+            return Change(
+                ChangeType.ENDED,
+                dispatch,
+                before,
+                to,
+                moment=dispatch.end_time,
+                missed=was is not Status.ACTIVE,
+            )
+        case _:
+            reason = "withdrawn" if dispatch.withdrawn else "unauthorized"
+            return Change(ChangeType.CANCELLED, dispatch, before, to, reason=reason)
+
+
+_COURSE = (Status.SCHEDULED, Status.ACTIVE, Status.ENDED)
+
+
+def _time_leads(was: Status | None, to: Status) -> bool:
+    """Whether time alone leads from one status to the other."""
+    return was in _COURSE and to in _COURSE and _COURSE.index(was) < _COURSE.index(to)
+
+
+def _order(change: Change) -> tuple[int, datetime, str]:
+    """Sort what is over first, then scheduled, then active; then by time and id."""
+    start, end = change.dispatch.start_time, change.dispatch.end_time
+    if change.status.over:
+        return 0, end or start, change.dispatch.id
+    return 1 + (change.status is Status.ACTIVE), start, change.dispatch.id
+
+
+def _after(instant: datetime, span: timedelta) -> datetime:
+    """Return `instant + span`, or the end of the calendar if that is earlier."""
+    return instant + span if span < _FOREVER - instant else _FOREVER

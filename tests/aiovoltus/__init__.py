@@ -1,0 +1,1 @@
+"""Tests of the client library: what it reads, what it decides and how it speaks."""
