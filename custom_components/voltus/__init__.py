@@ -1,0 +1,64 @@
+"""Voltus: dispatches of demand response, and what they ask of each site."""
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .devices import identifier
+from .services import async_setup_services
+from .store import async_forget
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = (
+    Platform.BINARY_SENSOR,
+    Platform.CALENDAR,
+    Platform.EVENT,
+    Platform.SENSOR,
+)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Offer the actions."""
+    await async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bool:
+    """Set up an account from memory, or from a first answer where there is none."""
+    coordinator = VoltusCoordinator(hass, entry)
+    recalled = await coordinator.async_recall()
+    if not recalled:
+        await coordinator.async_config_entry_first_refresh()
+    entry.runtime_data = coordinator
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    coordinator.async_begin()
+    if recalled:
+        # No request stands between a restart and the first state.
+        coordinator.async_refresh_soon()
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bool:
+    """Stop an account, and keep what is known for the next time."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    await entry.runtime_data.async_save()
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
+    """Forget what was kept for an account."""
+    await async_forget(hass, entry.entry_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: VoltusConfigEntry, device: DeviceEntry
+) -> bool:
+    """Allow to delete a device only when nothing stands behind it any more."""
+    coordinator = entry.runtime_data
+    return not device.identifiers & {
+        identifier(entry.entry_id, site_id) for site_id in (None, *coordinator.sites)
+    }

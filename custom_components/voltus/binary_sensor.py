@@ -1,0 +1,100 @@
+"""Whether to curtail, and whether Voltus can be heard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .aiovoltus.schedule import Curtailment, Phase
+from .coordinator import VoltusConfigEntry
+from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoltusBinarySensorDescription(BinarySensorEntityDescription):
+    """A yes or no about a curtailment."""
+
+    is_on_fn: Callable[[Curtailment], bool]
+    attributes_fn: Callable[[Curtailment], dict[str, Any]] = lambda _: {}
+
+
+BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
+    VoltusBinarySensorDescription(
+        key="curtail",
+        is_on_fn=lambda curtailment: curtailment.curtail,
+        attributes_fn=lambda curtailment: {
+            "dispatch_ids": sorted(curtailment.by_dispatch),
+            "test": curtailment.test,
+            "by_dispatch": dict(curtailment.by_dispatch),
+        },
+    ),
+    VoltusBinarySensorDescription(
+        key="dispatch_active",
+        is_on_fn=lambda curtailment: curtailment.phase is Phase.ACTIVE,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the binary sensors of the account and of each site."""
+    async_add_entities([ConnectionBinarySensor(entry.runtime_data, "connection")])
+    async_add_for_everyone(
+        entry, async_add_entities, CurtailmentBinarySensor, BINARY_SENSORS
+    )
+
+
+class CurtailmentBinarySensor(CurtailmentEntity, BinarySensorEntity):
+    """A yes or no about what is asked of a site or of the account."""
+
+    entity_description: VoltusBinarySensorDescription
+
+    @property
+    @override
+    def _name_translation_key(self) -> str | None:
+        """Tell the account's from a site's: it is on while any site has to curtail."""
+        key: str | None = super()._name_translation_key
+        if key and self.site_id is None:
+            key = key.replace(".curtail.", ".any_site_curtailing.")
+        return key
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Answer by the last look."""
+        return self.entity_description.is_on_fn(self.curtailment)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Tell which dispatches are behind it."""
+        return self.entity_description.attributes_fn(self.curtailment)
+
+
+class ConnectionBinarySensor(VoltusEntity, BinarySensorEntity):
+    """Whether the last request to Voltus brought an answer."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Answer no as well where the user has switched polling off."""
+        return (
+            self.coordinator.last_update_success
+            and not self.coordinator.config_entry.pref_disable_polling
+        )

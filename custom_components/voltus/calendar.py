@@ -1,0 +1,113 @@
+"""All dispatches, past and to come, as a calendar."""
+
+from datetime import UTC, datetime, timedelta
+from typing import override
+
+from homeassistant.components.calendar import CalendarEntity, CalendarEvent
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util.dt import as_local, utcnow
+
+from .aiovoltus.models import Dispatch
+from .aiovoltus.schedule import Status, status
+from .coordinator import VoltusConfigEntry
+from .entity import VoltusEntity
+
+PARALLEL_UPDATES = 0
+
+# Voltus' own notebook pads an unknown end by 24 hours as well.
+OPEN_END_STEP = timedelta(hours=24)
+# Beyond these an instant is no date in every time zone, or has no day after it.
+EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
+LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the one calendar of the account."""
+    async_add_entities([DispatchCalendar(entry.runtime_data, "dispatches")])
+
+
+class DispatchCalendar(VoltusEntity, CalendarEntity):
+    """What Voltus says, tests and cancelled dispatches included and marked."""
+
+    @property
+    @override
+    def event(self) -> CalendarEvent | None:
+        """Return the dispatch that is under way, else the next one."""
+        now = utcnow()
+        ahead = [
+            (_start(dispatch), _end(dispatch, now), dispatch.id)
+            for dispatch in self._dispatches.values()
+            if not status(dispatch, now).over
+        ]
+        if not ahead:
+            return None
+        *_, dispatch_id = min(
+            ((max(start, now), end, name) for start, end, name in ahead),
+        )
+        return _event(self._dispatches[dispatch_id], now)
+
+    @override
+    async def async_get_events(
+        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+    ) -> list[CalendarEvent]:
+        """Return every dispatch that overlaps the range, in order."""
+        now = utcnow()
+        dispatches = {**self.coordinator.log.past, **self._dispatches}
+        return [
+            _event(dispatch, now)
+            for dispatch in sorted(dispatches.values(), key=lambda d: (_start(d), d.id))
+            if _start(dispatch) < _end(dispatch, now)
+            and _start(dispatch) < end_date
+            and _end(dispatch, now) > start_date
+        ]
+
+    @property
+    def _dispatches(self) -> dict[str, Dispatch]:
+        return dict(self.coordinator.data.snapshot.dispatches)
+
+
+def _shown(instant: datetime) -> datetime:
+    return min(max(instant, EARLIEST), LATEST)
+
+
+def _start(dispatch: Dispatch) -> datetime:
+    return _shown(dispatch.start_time)
+
+
+def _end(dispatch: Dispatch, now: datetime) -> datetime:
+    """Return the end; an unknown one rolls on by whole days from the start.
+
+    Of an open-ended dispatch that was cancelled, the first of these days is shown.
+    """
+    if dispatch.end_time is not None:
+        return _shown(dispatch.end_time)
+    start = _start(dispatch)
+    past = max(now - start, timedelta(0)) if not status(dispatch, now).over else None
+    days = 1 if past is None else past // OPEN_END_STEP + 1
+    return start + days * OPEN_END_STEP
+
+
+def _event(dispatch: Dispatch, now: datetime) -> CalendarEvent:
+    program = dispatch.program
+    cancelled = status(dispatch, now) is Status.CANCELLED
+    return CalendarEvent(
+        start=as_local(_start(dispatch)),
+        end=as_local(_end(dispatch, now)),
+        summary=(
+            ("Cancelled: " if cancelled else "")
+            + ("Test: " if dispatch.test else "")
+            + (program.name if program and program.name else "Dispatch")
+        ),
+        description="\n".join(
+            site.name
+            if site.commitment is None
+            else f"{site.name}: {site.commitment:g} kW"
+            for site in dispatch.sites
+        ),
+        uid=dispatch.id,
+    )

@@ -1,0 +1,486 @@
+"""When to look, and whom to tell."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import random
+from typing import Final, NoReturn, override
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.const import CONF_API_KEY, CONF_URL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util.dt import utcnow
+
+from .aiovoltus import answers
+from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
+from .aiovoltus.client import PRODUCTION, VoltusClient, decode
+from .aiovoltus.errors import (
+    VoltusAuthError,
+    VoltusError,
+    VoltusNotFoundError,
+    VoltusRateLimitError,
+)
+from .aiovoltus.models import Refusal, Site, Snapshot, parse_dispatch, parse_listing
+from .aiovoltus.patience import Patience
+from .aiovoltus.schedule import Change, Look, changes, look, status
+from .aiovoltus.skew import Skew
+from .announcement import announcement
+from .const import DOMAIN, LOGGER
+from .devices import device_id, update_devices
+from .issues import Issues, troubles
+from .options import policy, poll_interval
+from .store import Log, Memory, MemoryStore, log_row
+
+type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
+
+REMEMBER_CONTACT_EVERY: Final = timedelta(minutes=5)
+SITES_RETRY: Final = timedelta(minutes=5)
+SMALL_STEP_BACK: Final = timedelta(minutes=1)
+SHORTEST_PAUSE: Final = timedelta(seconds=1)
+MOST_REFUSALS: Final = 1000
+
+
+def signal(entry_id: str) -> str:
+    """Return the dispatcher signal that carries (type, event data) of each change."""
+    return f"{DOMAIN}_{entry_id}"
+
+
+class VoltusCoordinator(DataUpdateCoordinator[Look]):
+    """Polls Voltus, looks at the clock at every boundary, and tells what has changed.
+
+    Entities read `data`, a Look; it stays true through any outage.
+    """
+
+    config_entry: VoltusConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
+        """Prepare; nothing is loaded or requested yet."""
+        super().__init__(
+            hass, LOGGER, config_entry=entry, name=entry.title, always_update=False
+        )
+        self.log = Log(hass, entry.entry_id)
+        self._store = MemoryStore(hass, entry.entry_id)
+        self._memory = Memory(entry.data[CONF_URL])
+        self._saved: Memory | None = None
+        self._saved_at: datetime | None = None
+        self._issues = Issues(hass, entry.entry_id)
+        self._patience = Patience()
+        self._requests = 0
+        self._content: bytes | None = None
+        self._unreadable: tuple[Refusal, ...] = ()
+        self._logged: set[Refusal] = set()
+        self._skew = Skew()
+        self._sites_due: datetime | None = None
+        self._began = utcnow()
+        self._looked_at: datetime | None = None
+        self._checked: Look | None = None
+        self._may_announce = False
+        self._unsub_timer: CALLBACK_TYPE | None = None
+        self._use_entry()
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """The sites that have a device: all but the ignored ones."""
+        ignored = self._policy.ignored_sites
+        return {i: site for i, site in self.all_sites.items() if i not in ignored}
+
+    @property
+    def all_sites(self) -> Mapping[str, Site]:
+        """The sites that are known, ignored ones included."""
+        return self._memory.roster.sites
+
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port that the key goes to."""
+        return self._memory.origin
+
+    async def async_recall(self) -> bool:
+        """Take up what an earlier run has left. Return whether there was anything."""
+        await self.log.async_load(self.origin)
+        memory = await self._store.async_load(self._memory.origin)
+        if memory is None or memory.known.listed is None:
+            return False
+        self._memory = self._saved = memory
+        self._requests = max(
+            memory.known.listed.asked,
+            *(trace.asked for trace in memory.known.traces.values()),
+            0,
+        )
+        self._update_devices()
+        self._look(utcnow())
+        return True
+
+    @callback
+    def async_begin(self) -> None:
+        """Poll and announce from now on; call it when all platforms are set up."""
+        entry = self.config_entry
+        # A coordinator polls only while something listens, and every entity may be
+        # disabled while automations wait for our events.
+        entry.async_on_unload(self.async_add_listener(lambda: None))
+        entry.async_on_unload(entry.add_update_listener(_async_entry_updated))
+        entry.async_on_unload(
+            self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_stop)
+        )
+        entry.async_on_unload(async_at_started(self.hass, self._async_started))
+
+    @callback
+    def async_refresh_soon(self) -> None:
+        """Poll in the background, out of turn."""
+        self.config_entry.async_create_background_task(
+            self.hass, self.async_refresh(), f"{self.name} poll", eager_start=True
+        )
+
+    @callback
+    def async_withdraw(self, dispatch_id: str) -> None:
+        """Take the operator's word that a dispatch is off."""
+        now = utcnow()
+        self._learn(answers.withdraw(self._memory.known, dispatch_id, now), now)
+
+    async def async_save(self) -> None:
+        """Write everything that outlives us."""
+        self._saved, self._saved_at = self._memory, utcnow()
+        await self._store.async_save(self._memory)
+        await self.log.async_save()
+
+    @callback
+    def async_apply_entry(self) -> None:
+        """Act on changed options or a new key at once, without a reload."""
+        self._use_entry()
+        self._patience = replace(self._patience, not_before=None)
+        self._update_devices()
+        self._look(utcnow())
+        self.async_refresh_soon()
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Stop polling, looking and announcing."""
+        await super().async_shutdown()
+        self._disarm()
+        self._issues.show(self.name, {})
+
+    @override
+    async def _async_update_data(self) -> Look:
+        begun = self.hass.loop.time()
+        try:
+            if self._patience.must_wait(utcnow()):
+                raise UpdateFailed(translation_domain=DOMAIN, translation_key="waiting")
+            await self._poll()
+        except VoltusError as err:
+            self._fail(err)
+        finally:
+            # From start to start, as Voltus' own sample polls.
+            spent = timedelta(seconds=self.hass.loop.time() - begun)
+            self.update_interval = max(self._poll_interval - spent, SHORTEST_PAUSE)
+        self._heal()
+        return self.data
+
+    @callback
+    @override
+    def _async_refresh_finished(self) -> None:
+        self._look(utcnow())
+
+    async def _poll(self) -> None:
+        self._requests += 1
+        asked = self._requests
+        content = await self.client.dispatches()
+        now = utcnow()
+        self._skew = self._skew.measured(self.client.server_time, now)
+        known = self._memory.known
+        if content == self._content:
+            known = answers.unchanged(known, asked, now)
+        else:
+            listing = parse_listing(decode(content), known.dispatches, now)
+            known = answers.listed(known, listing, asked, now)
+            self._unreadable = listing.refusals
+            self._log_refusals(listing.refusals)
+            self._content = content
+        self._learn(known, now)
+        await asyncio.gather(
+            *(self._ask_for(dispatch_id) for dispatch_id in answers.missing(known, now))
+        )
+        if self._sites_due is None or self._sites_due <= utcnow():
+            await self._call_the_roll()
+
+    async def _ask_for(self, dispatch_id: str) -> None:
+        """Ask for a dispatch that is missing from the list; only a 404 tells that."""
+        self._requests += 1
+        asked = self._requests
+        refusals: list[Refusal] = []
+        try:
+            item = await self.client.dispatch(dispatch_id)
+        except VoltusNotFoundError:
+            now = utcnow()
+            known = answers.not_found(
+                self._memory.known,
+                dispatch_id,
+                asked,
+                now,
+                rule=self._absence,
+                lead_time=self._policy.lead_time,
+            )
+        except VoltusError as err:
+            LOGGER.debug("Asking for dispatch %s failed: %s", dispatch_id, err)
+            return
+        else:
+            now = utcnow()
+            known = self._memory.known
+            dispatch = parse_dispatch(item, known.dispatches, now, refusals)
+            if dispatch and dispatch.id == dispatch_id:
+                known = answers.found(known, dispatch, asked, now)
+            self._log_refusals(refusals)
+        self._learn(known, now)
+
+    async def _call_the_roll(self) -> None:
+        """Ask which sites there are; a failure proves nothing and fails no poll."""
+        try:
+            answer = await self.client.sites()
+        except VoltusError as err:
+            LOGGER.debug("Asking for the sites failed: %s", err)
+            self._sites_due = utcnow() + SITES_RETRY
+            return
+        now = utcnow()
+        self._sites_due = now + answers.ROLL_CALL_EVERY
+        memory = self._memory
+        if self._take_roster(
+            answers.roll_call(memory.roster, answer, memory.known, now)
+        ):
+            self.async_update_listeners()
+
+    def _learn(self, known: Snapshot, now: datetime) -> None:
+        """Take in an answer, and act on it before anything else is asked."""
+        if known.dispatches is not self._memory.known.dispatches:
+            live = (d for d in known.dispatches.values() if not status(d, now).over)
+            roster = answers.introduce(self._memory.roster, live)
+            if self._take_roster(roster):
+                self._sites_due = now
+        self._memory = replace(self._memory, known=known)
+        self._look(now)
+
+    def _take_roster(self, roster: Roster) -> bool:
+        """Have devices for these sites; entities follow. Return whether it is news."""
+        if roster == self._memory.roster:
+            return False
+        self._memory = replace(self._memory, roster=roster)
+        self._update_devices()
+        return True
+
+    def _fail(self, err: VoltusError) -> NoReturn:
+        """Tell the operator, by the coordinator's own ways, why a poll failed."""
+        now = utcnow()
+        if isinstance(err, VoltusRateLimitError):
+            self._patience = self._patience.slowed_down(err.retry_after, now, random())
+        if isinstance(err, VoltusAuthError):
+            if self.data is None:
+                raise ConfigEntryAuthFailed(
+                    translation_domain=DOMAIN, translation_key="invalid_auth"
+                ) from err
+            # A refusal may be Voltus' own mistake: ask for another key, but go on.
+            if self._patience.refused_since is None:
+                self.config_entry.async_start_reauth(self.hass)
+            self._patience = self._patience.key_refused(now)
+        raise UpdateFailed(
+            translation_domain=DOMAIN,
+            translation_key="cannot_connect",
+            translation_placeholders={"error": str(err)},
+        ) from err
+
+    def _heal(self) -> None:
+        """End the troubles that a good answer ends."""
+        if self._patience.refused_since is not None:
+            for flow in list(
+                self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
+            ):
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])
+        self._patience = Patience()
+
+    @callback
+    def _look(self, clock: datetime) -> None:
+        """Bring everything to the truth of this instant: the one place that does."""
+        if self._shutdown_requested or self._memory.known.listed is None:
+            return
+        now = self._steady(clock)
+        self._looked_at = now
+        changed = not self._still_true(now)
+        if changed:
+            self.data = look(self._memory.known, self._policy, now)
+        self._arm(now)
+        if changed:
+            self.async_update_listeners()
+        self._announce(now)
+        self._remember(now)
+        self._show_troubles(now)
+
+    def _steady(self, clock: datetime) -> datetime:
+        """Return the instant of a look: time does not go back for a small step."""
+        back = (self._looked_at or clock) - clock
+        if back >= SMALL_STEP_BACK:
+            self._skew = self._skew.stepped(back, clock)
+            return clock
+        return clock + max(back, timedelta(0))
+
+    def _still_true(self, now: datetime) -> bool:
+        """Whether the last look would come out the same now."""
+        last: Look | None = self.data
+        return (
+            last is not None
+            and last.snapshot.dispatches is self._memory.known.dispatches
+            and last.policy is self._policy
+            and not last.released
+            and last.at <= now
+            and (last.until is None or now < last.until)
+        )
+
+    def _arm(self, now: datetime) -> None:
+        """Look again at the next boundary, or after one tick at the latest."""
+        self._disarm()
+        tick = now + self._poll_interval
+        self._unsub_timer = async_track_point_in_utc_time(
+            self.hass,
+            HassJob(self._on_timer, f"{self.name} boundary", cancel_on_shutdown=True),
+            min(self.data.until or tick, tick),
+        )
+
+    def _disarm(self) -> None:
+        if self._unsub_timer:
+            self._unsub_timer()
+            self._unsub_timer = None
+
+    @callback
+    def _on_timer(self, _planned: datetime) -> None:
+        self._unsub_timer = None
+        self._look(utcnow())
+
+    @callback
+    def _async_started(self, _hass: HomeAssistant) -> None:
+        self._may_announce = True
+        self._look(utcnow())
+
+    async def _async_stop(self, _event: Event) -> None:
+        await self.async_save()
+
+    def _announce(self, now: datetime) -> None:
+        """Tell what has changed since we last told something."""
+        if (
+            not self._may_announce
+            or self.hass.is_stopping
+            or self.data is self._checked
+        ):
+            return
+        self._log_looks(self._checked, self.data)
+        self._checked = self.data
+        memory = self._memory
+        # A clock set back tells nothing by itself, nor what it passes again later.
+        then = min(memory.told_at or now, now)
+        told = changes(memory.told, then, memory.known, now)
+        for change in told:
+            self._tell(change, now)
+        if told or memory.told is None:
+            self._memory = replace(memory, told=memory.known, told_at=now)
+
+    def _tell(self, change: Change, now: datetime) -> None:
+        data = announcement(
+            change,
+            look=self.data,
+            now=now,
+            told_at=self._memory.told_at,
+            entry_id=self.config_entry.entry_id,
+            device_ids={
+                key: device_id(self.hass, self.config_entry.entry_id, key)
+                for key in (None, *(site.id for site in change.dispatch.sites))
+            },
+        )
+        async_dispatcher_send(
+            self.hass, signal(self.config_entry.entry_id), change.type, data
+        )
+        self.hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
+        self.log.async_add(
+            log_row(data, change.type, change.dispatch.received, now), now
+        )
+
+    def _log_looks(self, last: Look | None, new: Look) -> None:
+        """Log what is not announced: how dispatches ended up, and broken holds."""
+        known, now = new.snapshot.dispatches, new.at
+        before = last.released if last else frozenset()
+        live = {i for i, each in known.items() if not status(each, now).over}
+        resumed = (before - new.released) & live
+        self.log.async_note_over((known[i] for i in known.keys() - live), now)
+        for kind, ids in (("released", new.released - before), ("resumed", resumed)):
+            for dispatch_id in sorted(ids):
+                row = {"announced": now.isoformat(), "type": kind}
+                self.log.async_add({**row, "dispatch_id": dispatch_id}, now)
+
+    def _remember(self, now: datetime) -> None:
+        """Save what has changed at once, and how far an open end may be believed."""
+        memory, saved = self._memory, self._saved
+        due = self._saved_at is None or now - self._saved_at >= REMEMBER_CONTACT_EVERY
+        if (
+            saved is None
+            or saved.known.dispatches is not memory.known.dispatches
+            or saved.known.traces is not memory.known.traces
+            or saved.told is not memory.told
+            or saved.told_at is not memory.told_at
+            or saved.roster is not memory.roster
+            or (due and self.data.open_ended)
+        ):
+            self._saved, self._saved_at = memory, now
+            self.config_entry.async_create_task(
+                self.hass, self._store.async_save(memory), f"{self.name} save"
+            )
+
+    def _show_troubles(self, now: datetime) -> None:
+        self._issues.show(
+            self.name,
+            troubles(
+                now=now,
+                began=self._began,
+                known=self._memory.known,
+                polling_disabled=self.config_entry.pref_disable_polling,
+                skew=self._skew.seconds(now),
+                released=self.data.released,
+                refusals=self._unreadable,
+            ),
+        )
+
+    def _log_refusals(self, refusals: Iterable[Refusal]) -> None:
+        """Log what could not be read, once."""
+        for refusal in refusals:
+            if refusal not in self._logged and len(self._logged) < MOST_REFUSALS:
+                self._logged.add(refusal)
+                LOGGER.warning(
+                    "Dispatch %s: %s cannot be read (%s); what was last known of it "
+                    "stays in force",
+                    refusal.dispatch_id,
+                    refusal.field,
+                    refusal.value,
+                )
+
+    def _use_entry(self) -> None:
+        entry = self.config_entry
+        self.name = entry.title
+        self._poll_interval = self.update_interval = poll_interval(entry.options)
+        self._policy = policy(entry.options)
+        self._absence = (
+            PRODUCTION_ABSENCE if self.origin == PRODUCTION else SANDBOX_ABSENCE
+        )
+        self.client = VoltusClient(
+            async_get_clientsession(self.hass), self.origin, entry.data[CONF_API_KEY]
+        )
+
+    def _update_devices(self) -> None:
+        update_devices(self.hass, self.config_entry, self.sites.values())
+
+
+async def _async_entry_updated(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
+    """Apply options and a key in place; another address is another world."""
+    coordinator = entry.runtime_data
+    if entry.data[CONF_URL] == coordinator.origin:
+        coordinator.async_apply_entry()
+    else:
+        hass.config_entries.async_schedule_reload(entry.entry_id)

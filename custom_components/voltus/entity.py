@@ -1,0 +1,104 @@
+"""The devices that entities belong to, and how entities come and go with the sites."""
+
+from collections.abc import Iterable
+from typing import override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .aiovoltus.schedule import Curtailment
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .devices import identifier
+
+
+class VoltusEntity(CoordinatorEntity[VoltusCoordinator]):
+    """An entity of the account (site None) or of one site.
+
+    It is available for as long as it exists: what is known stays true through any
+    outage, and `connection` tells of the outage.
+    """
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: VoltusCoordinator, key: str, site_id: str | None = None
+    ) -> None:
+        """Name the entity by its translation key, which users may rely on."""
+        super().__init__(coordinator)
+        entry_id = coordinator.config_entry.entry_id
+        scope = entry_id if site_id is None else f"{entry_id}_{site_id}"
+        self.site_id = site_id
+        self._attr_translation_key = key
+        self._attr_unique_id = f"{scope}_{key}"
+        self._attr_device_info = DeviceInfo(identifiers={identifier(entry_id, site_id)})
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Stay available: the last known truth holds."""
+        return True
+
+
+class CurtailmentEntity(VoltusEntity):
+    """An entity that shows, by its description, what is asked of someone now."""
+
+    _shown: Curtailment
+
+    def __init__(
+        self,
+        coordinator: VoltusCoordinator,
+        description: EntityDescription,
+        site_id: str | None,
+    ) -> None:
+        """Show one row of a table for one site, or for the account."""
+        super().__init__(coordinator, description.key, site_id)
+        self.entity_description = description
+
+    @property
+    def curtailment(self) -> Curtailment:
+        """What is asked now."""
+        return self.coordinator.data.curtailment(self.site_id)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Note what the first state shows."""
+        await super().async_added_to_hass()
+        self._shown = self.curtailment
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if there is anything new to it."""
+        if (curtailment := self.curtailment) != self._shown:
+            self._shown = curtailment
+            super()._handle_coordinator_update()
+
+
+def async_add_for_everyone(
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    entity_class: type[CurtailmentEntity],
+    descriptions: Iterable[EntityDescription],
+) -> None:
+    """Add the entities of the account now, and those of each site as it appears."""
+    coordinator = entry.runtime_data
+    known: set[str | None] = set()
+
+    @callback
+    def add_new() -> None:
+        everyone = {None, *coordinator.sites}
+        new = everyone - known
+        known.intersection_update(everyone)
+        known.update(new)
+        if new:
+            async_add_entities(
+                entity_class(coordinator, description, site_id)
+                for site_id in new
+                for description in descriptions
+            )
+
+    add_new()
+    entry.async_on_unload(coordinator.async_add_listener(add_new))

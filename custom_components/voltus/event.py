@@ -1,0 +1,64 @@
+"""What Voltus has said last, as an event entity."""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+from homeassistant.components.event import EventEntity
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .aiovoltus.schedule import ChangeType
+from .coordinator import VoltusConfigEntry, signal
+from .entity import VoltusEntity
+
+PARALLEL_UPDATES = 0
+
+# What of the event data becomes attributes: nothing that grows with the sites.
+ATTRIBUTES = (
+    "dispatch_id",
+    "status",
+    "test",
+    "actionable",
+    "start_time",
+    "end_time",
+    "commitment",
+    "late_seconds",
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the one event entity of the account."""
+    async_add_entities([DispatchEvent(entry.runtime_data, "dispatch")])
+
+
+class DispatchEvent(VoltusEntity, EventEntity):
+    """The last change of a dispatch. It fires when something is told, and only then."""
+
+    _attr_event_types = [change.value for change in ChangeType]
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for what the coordinator tells."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            async_dispatcher_connect(
+                self.hass,
+                signal(self.coordinator.config_entry.entry_id),
+                self._async_tell,
+            )
+        )
+
+    @callback
+    def _async_tell(self, change: ChangeType, data: Mapping[str, Any]) -> None:
+        self._trigger_event(change.value, {key: data[key] for key in ATTRIBUTES})
+        self.async_write_ha_state()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Ignore the looks in between: nothing is told by them."""

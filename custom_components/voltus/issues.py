@@ -1,0 +1,107 @@
+"""What the operator has to know, raised while it lasts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+import re
+from typing import final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.dt import as_local
+
+from .aiovoltus.answers import held
+from .aiovoltus.models import Refusal, Snapshot
+from .const import DOMAIN
+
+NO_CONTACT_AFTER = timedelta(minutes=5)
+MOST_NAMED = 5
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A repair issue; the one about a single dispatch is mended by withdrawing it."""
+
+    key: str
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    dispatch_id: str | None = None
+
+
+def troubles(
+    *,
+    now: datetime,
+    began: datetime,
+    known: Snapshot,
+    polling_disabled: bool,
+    skew: float | None,
+    released: Iterable[str],
+    refusals: Iterable[Refusal],
+) -> list[Trouble]:
+    """Return the issues that there are now; we have been asking since `began`."""
+    found = [
+        Trouble("held_dispatch", {"dispatch": plain(each)}, each)
+        for each in sorted(held(known, now))
+    ]
+    last_contact = known.listed.contact if known.listed else began
+    if polling_disabled:
+        found.append(Trouble("polling_disabled"))
+    elif now - max(began, last_contact) >= NO_CONTACT_AFTER:
+        since = f"{as_local(last_contact):%Y-%m-%d %H:%M}"
+        found.append(Trouble("no_contact", {"since": since}))
+    if skew is not None:
+        found.append(Trouble("clock_skew", {"seconds": f"{skew:+.0f}"}))
+    if names := _names(released):
+        found.append(Trouble("released_blind", {"dispatches": names}))
+    if names := _names(f"{each.dispatch_id} ({each.field})" for each in refusals):
+        found.append(Trouble("unreadable_dispatch", {"dispatches": names}))
+    return found
+
+
+class Issues:
+    """Keeps the repair issues of one entry in step with its troubles."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Begin with none raised."""
+        self._hass = hass
+        self._entry_id = entry_id
+        self._raised: dict[str, Trouble] = {}
+
+    def show(self, name: str, found: Iterable[Trouble]) -> None:
+        """Raise what is new, and take back what is over."""
+        now = {self._issue_id(trouble): trouble for trouble in found}
+        for issue_id in self._raised.keys() - now.keys():
+            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        for issue_id, trouble in now.items():
+            if self._raised.get(issue_id) != trouble:
+                ir.async_create_issue(
+                    self._hass,
+                    DOMAIN,
+                    issue_id,
+                    data={
+                        "entry_id": self._entry_id,
+                        "dispatch_id": trouble.dispatch_id,
+                    },
+                    is_fixable=trouble.dispatch_id is not None,
+                    severity=ir.IssueSeverity.ERROR,
+                    translation_key=trouble.key,
+                    translation_placeholders={"name": name, **trouble.placeholders},
+                )
+        self._raised = now
+
+    def _issue_id(self, trouble: Trouble) -> str:
+        return "_".join(
+            filter(None, (trouble.key, self._entry_id, trouble.dispatch_id))
+        )
+
+
+def plain(text: str) -> str:
+    """Return a text of Voltus' without anything that could become markup."""
+    return re.sub(r"[^A-Za-z0-9 .,:()_-]", "", text)[:150]
+
+
+def _names(texts: Iterable[str]) -> str:
+    """Return a list to read, no longer than anybody would read."""
+    names = sorted({plain(text) for text in texts})
+    more = ["..."] if len(names) > MOST_NAMED else []
+    return ", ".join(names[:MOST_NAMED] + more)

@@ -1,0 +1,104 @@
+"""What is asked, how much of it, and from when to when."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import UnitOfPower
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .aiovoltus.schedule import Curtailment, Phase, Status, status
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoltusSensorDescription(SensorEntityDescription):
+    """A value of a curtailment."""
+
+    value_fn: Callable[[Curtailment], str | float | datetime | None]
+
+
+SENSORS: tuple[VoltusSensorDescription, ...] = (
+    VoltusSensorDescription(
+        key="phase",
+        device_class=SensorDeviceClass.ENUM,
+        options=[phase.value for phase in Phase],
+        value_fn=lambda curtailment: curtailment.phase.value,
+    ),
+    VoltusSensorDescription(
+        key="commitment",
+        device_class=SensorDeviceClass.POWER,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        value_fn=lambda curtailment: curtailment.commitment,
+    ),
+    VoltusSensorDescription(
+        key="next_start",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda curtailment: curtailment.next_start,
+    ),
+    VoltusSensorDescription(
+        key="curtailment_end",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda curtailment: curtailment.end,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the sensors of the account and of each site."""
+    async_add_entities([ActiveDispatchesSensor(entry.runtime_data)])
+    async_add_for_everyone(entry, async_add_entities, CurtailmentSensor, SENSORS)
+
+
+class CurtailmentSensor(CurtailmentEntity, SensorEntity):
+    """A value of what is asked of a site or of the account."""
+
+    entity_description: VoltusSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> str | float | datetime | None:
+        """Answer by the last look."""
+        return self.entity_description.value_fn(self.curtailment)
+
+
+class ActiveDispatchesSensor(VoltusEntity, SensorEntity):
+    """How many dispatches are active by what Voltus says, tests included."""
+
+    _attr_state_class = SensorStateClass.MEASUREMENT
+
+    def __init__(self, coordinator: VoltusCoordinator) -> None:
+        """Count for the whole account."""
+        super().__init__(coordinator, "active_dispatches")
+        self._attr_native_value = self._count()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the count if it is another."""
+        if (count := self._count()) != self._attr_native_value:
+            self._attr_native_value = count
+            super()._handle_coordinator_update()
+
+    def _count(self) -> int:
+        last = self.coordinator.data
+        return sum(
+            status(dispatch, last.at) is Status.ACTIVE
+            for dispatch in last.snapshot.dispatches.values()
+        )

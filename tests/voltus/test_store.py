@@ -1,0 +1,240 @@
+"""What is kept on disk, and what a damaged disk does."""
+
+from collections.abc import Callable
+from datetime import timedelta
+import json
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.storage import STORAGE_DIR
+import pytest
+
+from custom_components.voltus.aiovoltus.answers import Roster
+from custom_components.voltus.aiovoltus.models import Json, Site, Snapshot, Trace
+from custom_components.voltus.store import (
+    LOG_KEEPS,
+    LOG_ROWS,
+    Log,
+    Memory,
+    MemoryStore,
+)
+from tests.builders import NOON, at, dispatch
+
+ORIGIN = "http://127.0.0.1:8930"
+KNOWN = Snapshot(
+    {
+        "d1": dispatch("d1", metadata={"a": [1, None]}),
+        "d2": dispatch("d2", end=None, withdrawn=True, program=None),
+    },
+    Trace(7, at(1)),
+    {"d2": Trace(5, at(-3), first_missing=at(-2), gone=True)},
+)
+MEMORY = Memory(
+    ORIGIN,
+    known=KNOWN,
+    told=Snapshot({"d1": dispatch("d1", test=True)}, Trace(3, NOON)),
+    told_at=at(-1),
+    roster=Roster({"s1": Site("s1", "Site", "", ())}, {"s1": at(-60)}),
+)
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, object]:
+    """Mock nothing: the disk is a real one."""
+    return {}
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Have Home Assistant live in an empty folder."""
+    return str(tmp_path)
+
+
+@pytest.fixture
+def disk(hass: HomeAssistant) -> Path:
+    """Return the folder in which Home Assistant keeps what is stored."""
+    return Path(hass.config.path(STORAGE_DIR))
+
+
+async def test_memory_is_read_back_as_it_was_written(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    memory = await MemoryStore(hass, "account").async_load(ORIGIN)
+    assert memory == MEMORY
+    assert memory.known.listed == KNOWN.listed
+    assert memory.known.traces == KNOWN.traces
+    received = [d.received for d in memory.known.dispatches.values()]
+    assert received == [d.received for d in KNOWN.dispatches.values()]
+
+
+async def test_another_origin_is_a_new_world(hass: HomeAssistant, disk: Path) -> None:
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    assert (
+        await MemoryStore(hass, "account").async_load("https://other.example") is None
+    )
+
+
+def _cut(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def _edited(**changes: object) -> Callable[[str], str]:
+    return lambda text: json.dumps(json.loads(text) | changes)
+
+
+def _inner(**changes: object) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        content = json.loads(text)
+        content["data"] |= changes
+        return json.dumps(content)
+
+    return edit
+
+
+DAMAGES: dict[str, Callable[[str], str]] = {
+    "a list": lambda _: "[1]",
+    "null": lambda _: "null",
+    "no version": lambda _: '{"key": "voltus.account", "data": {}}',
+    "no data": lambda _: '{"version": 1, "minor_version": 1, "key": "voltus.account"}',
+    "a newer version": _edited(version=2),
+    "an older version": _edited(version=0),
+    "data of another shape": _edited(data=[]),
+    "a part missing": _inner(known={}),
+    "a dispatch without an id": _inner(
+        known={"dispatches": [{"wire": {}, "received": "2026-07-15T12:00:00Z"}]}
+    ),
+    "a dispatch without a trace": _inner(
+        known={
+            "dispatches": [
+                {
+                    "wire": dispatch("d1").as_wire(),
+                    "received": "2026-07-15T12:00:00+00:00",
+                    "withdrawn": False,
+                }
+            ],
+            "listed": None,
+            "traces": {},
+        }
+    ),
+    "a time without a zone": _inner(told_at="2026-07-15T12:00:00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+async def test_a_damaged_or_newer_store_is_set_aside_with_one_warning(
+    hass: HomeAssistant,
+    disk: Path,
+    damage: Callable[[str], str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    file = disk / "voltus.account"
+    damaged = damage(file.read_text())
+    file.write_text(damaged)
+
+    assert await MemoryStore(hass, "account").async_load(ORIGIN) is None
+    warnings = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "voltus.account.set-aside" in warnings[0].getMessage()
+    assert (disk / "voltus.account.set-aside").read_text() == damaged
+
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    assert await MemoryStore(hass, "account").async_load(ORIGIN) == MEMORY
+
+
+@pytest.mark.parametrize("damage", [_cut, lambda _: ""], ids=["cut", "empty"])
+async def test_a_store_that_is_no_json_begins_anew(
+    hass: HomeAssistant, disk: Path, damage: Callable[[str], str]
+) -> None:
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    file = disk / "voltus.account"
+    file.write_text(damage(file.read_text()))
+    assert await MemoryStore(hass, "account").async_load(ORIGIN) is None
+    assert list(disk.glob("voltus.account.corrupt.*"))
+
+
+def _row(kind: str, minutes: float, dispatch_id: str = "d1") -> dict[str, Json]:
+    return {
+        "announced": at(minutes).isoformat(),
+        "type": kind,
+        "dispatch_id": dispatch_id,
+    }
+
+
+async def test_the_log_folds_repeated_updates_of_one_dispatch(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    log = Log(hass, "account")
+    await log.async_load(ORIGIN)
+    rows = [
+        _row("created", 0),
+        _row("updated", 1),
+        _row("updated", 2),
+        _row("updated", 3),
+        _row("updated", 3, "d2"),
+        _row("started", 4),
+    ]
+    for row in rows:
+        log.async_add(row, at(4))
+    assert [(r["type"], r["dispatch_id"], r.get("count")) for r in log.rows] == [
+        ("created", "d1", None),
+        ("updated", "d1", 3),
+        ("updated", "d2", None),
+        ("started", "d1", None),
+    ]
+    assert log.rows[1]["announced"] == at(3).isoformat()
+
+    await log.async_save()
+    again = Log(hass, "account")
+    await again.async_load(ORIGIN)
+    assert again.rows == log.rows
+
+
+async def test_the_log_keeps_ninety_days_and_two_thousand_rows(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    log = Log(hass, "account")
+    await log.async_load(ORIGIN)
+    log.async_add(_row("created", 0, "old"), NOON)
+    log.async_note_over([dispatch("old")], NOON)
+    late = NOON + LOG_KEEPS + timedelta(days=1)
+    for index in range(LOG_ROWS + 5):
+        log.async_add(
+            {**_row("created", 0, f"d{index}"), "announced": late.isoformat()}, late
+        )
+    log.async_note_over(
+        [dispatch("new", late, late + timedelta(hours=1), received=late)], late
+    )
+    assert len(log.rows) == LOG_ROWS
+    assert log.rows[0]["dispatch_id"] == "d5"
+    assert list(log.past) == ["new"]
+    await log.async_save()
+
+
+async def test_the_log_of_another_origin_is_forgotten(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    log = Log(hass, "account")
+    await log.async_load(ORIGIN)
+    log.async_add(_row("created", 0), NOON)
+    log.async_note_over([dispatch("d1")], NOON)
+    await log.async_save()
+    other = Log(hass, "account")
+    await other.async_load("https://other.example")
+    assert (other.rows, other.past) == ([], {})
+
+
+async def test_a_damaged_log_is_set_aside(hass: HomeAssistant, disk: Path) -> None:
+    log = Log(hass, "account")
+    await log.async_load(ORIGIN)
+    log.async_add(_row("created", 0), NOON)
+    await log.async_save()
+    file = disk / "voltus.account.log"
+    content = json.loads(file.read_text())
+    content["data"]["rows"] = [{"announced": "2026-07-15T12:00:00Z"}]
+    file.write_text(json.dumps(content))
+    again = Log(hass, "account")
+    await again.async_load(ORIGIN)
+    assert again.rows == []
+    assert (disk / "voltus.account.log.set-aside").exists()
