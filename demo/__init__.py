@@ -1,0 +1,1 @@
+"""Home Assistant with a local Voltus: watch a dispatch shed loads in the browser."""

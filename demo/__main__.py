@@ -1,0 +1,123 @@
+"""`python -m demo`: Home Assistant, a local Voltus and a dispatch, until Ctrl-C."""
+
+import argparse
+import asyncio
+from asyncio import TaskGroup
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+import shutil
+import signal
+import socket
+import sys
+
+from aiohttp import ClientError, ClientSession
+from homeassistant.const import __version__
+
+from sandbox.server import LocalVoltus, serve
+
+from . import stage
+from .api import DemoError, signed_in
+from .process import LOG_NAME, keep_running
+
+ROOT = Path(__file__).parent.parent
+STARTS_IN = timedelta(seconds=30)
+LASTS = timedelta(seconds=150)
+
+
+def _config(port: int) -> Path:
+    return ROOT / ".tools" / f"demo-config-{port}"
+
+
+def _make_config(config: Path) -> None:
+    shutil.rmtree(config, ignore_errors=True)
+    shutil.copytree(ROOT / "demo" / "config", config)
+    for folder in ("custom_components", "blueprints"):
+        shutil.copytree(ROOT / folder, config / folder)
+
+
+def _check(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as err:
+            advice = "Choose another: scripts/demo --port 8124"
+            raise DemoError(f"Port {port} cannot be used: {err}. {advice}") from err
+
+
+async def _run(port: int) -> None:
+    _check(port)
+    _make_config(_config(port))
+    print(f"Starting Home Assistant {__version__}.")
+    print("The first time it installs what it needs; that takes a few minutes.")
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        serve(LocalVoltus([stage.API_KEY])) as voltus,
+        ClientSession(url) as session,
+        TaskGroup() as tasks,
+    ):
+        scenarios = f"{voltus}/2022-04-15/scenarios"
+        variables = {"DEMO_PORT": str(port), "DEMO_SCENARIOS": scenarios}
+        tasks.create_task(keep_running(_config(port), variables))
+        token = await stage.create_user(session, f"{url}/")
+        async with signed_in(session, token) as api:
+            await stage.finish_onboarding(api, f"{url}/")
+            await stage.turn_loads_on(api)
+            names = await stage.entities(api, await stage.add_integration(api, voltus))
+            await stage.add_automations(api, names)
+            await stage.add_dashboard(api, names)
+            await stage.start_dispatch(api, STARTS_IN, LASTS)
+        print(_programme(url, voltus, datetime.now().astimezone()))
+
+
+def _programme(url: str, voltus: str, now: datetime) -> str:
+    start = now + STARTS_IN
+    return f"""
+Open {url}
+No login is needed. (If one is asked for: {stage.USER}, password {stage.USER}.)
+
+  {now:%X}  All loads run, and Voltus announces a dispatch for both sites.
+  {start:%X}  It starts: "Curtail" comes on, and the loads go off.
+  {start + LASTS:%X}  It ends: "Curtail" goes off, and the loads come on again.
+
+The buttons on the dashboard start more of them.
+The local Voltus says at {voltus} how to post your own.
+Ctrl-C ends it all.
+"""
+
+
+async def _until_signal(port: int) -> None:
+    running = asyncio.ensure_future(_run(port))
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(each, running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; return the exit status."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8123,
+        help="where Home Assistant listens (default: 8123)",
+    )
+    port = parser.parse_args(arguments).port
+    status = 0
+    try:
+        asyncio.run(_until_signal(port))
+    except* DemoError as problems:
+        status = 1
+        print(*problems.exceptions, sep="\n", file=sys.stderr)
+    except* ClientError as problems:
+        status = 1
+        print("Home Assistant is gone:", *problems.exceptions, file=sys.stderr)
+        print(f"Its log: {_config(port) / LOG_NAME}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

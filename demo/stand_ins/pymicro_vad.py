@@ -1,0 +1,5 @@
+"""Stands in for `pymicro-vad`."""
+
+
+class MicroVad:
+    """Imported, never used."""

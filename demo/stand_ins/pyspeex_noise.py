@@ -1,0 +1,5 @@
+"""Stands in for `pyspeex-noise`."""
+
+
+class AudioProcessor:
+    """Imported, never used."""
