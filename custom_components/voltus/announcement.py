@@ -7,6 +7,7 @@ What Voltus says is told in full, whatever the operator has chosen to act on;
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+import json
 
 from .aiovoltus.models import Dispatch, DispatchSite, Json
 from .aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
@@ -65,9 +66,12 @@ def announcement(
 def _change_id(entry_id: str, change: Change, told_at: datetime | None) -> str:
     """Return the same id when the same change is told again after a crash.
 
-    What was told last outlives a crash, and each telling moves it on.
+    What was told last outlives a crash, and each telling moves it on. Updates to
+    different versions are different changes, even where our clock stands still.
     """
-    parts = (entry_id, told_at, change.dispatch.id, change.type)
+    parts = [entry_id, told_at, change.dispatch.id, change.type]
+    if change.type is ChangeType.UPDATED:
+        parts.append(json.dumps(change.dispatch.as_wire(), sort_keys=True))
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 

@@ -41,6 +41,7 @@ SENSORS: tuple[VoltusSensorDescription, ...] = (
         device_class=SensorDeviceClass.POWER,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        suggested_display_precision=1,
         value_fn=lambda curtailment: curtailment.commitment,
     ),
     VoltusSensorDescription(

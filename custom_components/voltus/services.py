@@ -136,9 +136,16 @@ class SavedStates:
 
 def _scopes(content: dict[str, Any]) -> dict[str, dict[str, Saved]]:
     return {
-        scope: {entity_id: Saved(**saved) for entity_id, saved in loads.items()}
+        scope: {entity_id: _saved(entity_id, saved) for entity_id, saved in loads.items()}
         for scope, loads in content.items()
     }
+
+
+def _saved(entity_id: str, content: dict[str, Any]) -> Saved:
+    saved = Saved(**content)
+    # Raises for what could not be put back.
+    State(entity_id, saved.state, saved.attributes)
+    return saved
 
 
 async def async_setup_services(hass: HomeAssistant) -> None:

@@ -279,9 +279,11 @@ def _trace_json(trace: Trace) -> dict[str, Any]:
 
 
 def _trace(content: dict[str, Any]) -> Trace:
-    missing = content["first_missing"]
+    asked, missing = content["asked"], content["first_missing"]
+    if not isinstance(asked, int):
+        raise ValueError("not the number of a request")
     return Trace(
-        asked=int(content["asked"]),
+        asked=asked,
         contact=parse_time(content["contact"]),
         first_missing=None if missing is None else parse_time(missing),
         gone=bool(content["gone"]),

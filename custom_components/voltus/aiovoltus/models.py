@@ -431,8 +431,9 @@ def _amount(value: Json) -> float | None:
     """Read an amount in kW, not negative, or None where none is stated."""
     if value is None:
         return None
-    if (amount := float(_number(value))) < 0:
-        raise ValueError("negative")
+    # The greatest integers become greater still as a float.
+    if not 0 <= (amount := float(_number(value))) < 2**63:
+        raise ValueError("not an amount")
     return amount
 
 
