@@ -136,7 +136,9 @@ class SavedStates:
 
 def _scopes(content: dict[str, Any]) -> dict[str, dict[str, Saved]]:
     return {
-        scope: {entity_id: _saved(entity_id, saved) for entity_id, saved in loads.items()}
+        scope: {
+            entity_id: _saved(entity_id, saved) for entity_id, saved in loads.items()
+        }
         for scope, loads in content.items()
     }
 

@@ -302,4 +302,6 @@ async def test_an_unchanged_poll_calls_no_entity_and_reports_no_state(
     assert not [entity_id for entity_id in written if "site_s1" in entity_id]
     of_s2 = [entity_id for entity_id in written if "site_s2" in entity_id]
     assert len(of_s2) == len(set(of_s2)) == len(SITE_ENTITIES)
+    assert stage.entity_id("active_dispatches") not in written
+    assert written.count(stage.entity_id("dispatch")) == 1
     assert stage.state("commitment", "s2").state == "60.0"

@@ -248,6 +248,17 @@ async def test_a_load_that_is_unavailable_stays_remembered(hass: HomeAssistant) 
     assert runs(hass, FREEZER)
 
 
+async def test_a_load_that_drops_out_while_it_is_turned_off_is_put_back(
+    hass: HomeAssistant,
+) -> None:
+    await save(hass, FREEZER)
+    for state in ("unavailable", "unknown", "off"):
+        hass.states.async_set(FREEZER, state)
+        await hass.async_block_till_done()
+    await restore(hass)
+    assert runs(hass, FREEZER)
+
+
 @pytest.mark.parametrize("state", ["unavailable", "unknown"])
 async def test_a_load_without_a_state_is_not_saved(
     hass: HomeAssistant, state: str
