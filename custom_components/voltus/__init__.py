@@ -1,5 +1,6 @@
 """Voltus: dispatches of demand response, and what they ask of each site."""
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
@@ -58,7 +59,9 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: VoltusConfigEntry, device: DeviceEntry
 ) -> bool:
     """Allow to delete a device only when nothing stands behind it any more."""
-    coordinator = entry.runtime_data
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
+    sites = entry.runtime_data.sites
     return not device.identifiers & {
-        identifier(entry.entry_id, site_id) for site_id in (None, *coordinator.sites)
+        identifier(entry.entry_id, site_id) for site_id in (None, *sites)
     }

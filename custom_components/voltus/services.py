@@ -1,9 +1,10 @@
 """The actions: remember the states of loads, and put them back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, final
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import (
     CALLBACK_TYPE,
@@ -14,6 +15,7 @@ from homeassistant.core import (
     State,
     callback,
 )
+from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.state import async_reproduce_state
@@ -69,6 +71,7 @@ class SavedStates:
 
     async def async_save_states(self, call: ServiceCall) -> None:
         """Remember loads, unless this scope already remembers them."""
+        await self._async_check_control(call, call.data[ATTR_ENTITY_ID])
         loads = self._scopes.setdefault(call.data[ATTR_SCOPE], {})
         for entity_id in call.data[ATTR_ENTITY_ID]:
             state = self._hass.states.get(entity_id)
@@ -83,6 +86,7 @@ class SavedStates:
         """
         loads = self._scopes.get(call.data[ATTR_SCOPE], {})
         wanted = call.data.get(ATTR_ENTITY_ID, list(loads))
+        await self._async_check_control(call, wanted)
         now = {
             entity_id: state
             for entity_id in wanted
@@ -103,6 +107,24 @@ class SavedStates:
             # Another call may have put it back meanwhile.
             loads.pop(entity_id, None)
         await self._async_keep()
+
+    async def _async_check_control(
+        self, call: ServiceCall, entity_ids: Iterable[str]
+    ) -> None:
+        """Raise Unauthorized unless whoever calls may also switch these loads.
+
+        A load that was remembered falsely would not come back after a dispatch.
+        """
+        if call.context.user_id is None:
+            return
+        user = await self._hass.auth.async_get_user(call.context.user_id)
+        for entity_id in entity_ids:
+            if not user or not user.permissions.check_entity(entity_id, POLICY_CONTROL):
+                raise Unauthorized(
+                    context=call.context,
+                    entity_id=entity_id,
+                    permission=POLICY_CONTROL,
+                )
 
     async def _async_keep(self) -> None:
         self._scopes = {scope: loads for scope, loads in self._scopes.items() if loads}

@@ -267,6 +267,9 @@ async def test_only_what_is_gone_may_be_deleted_by_hand(stage: Stage) -> None:
         answer = await async_remove_config_entry_device(stage.hass, stage.entry, each)
         assert answer is allowed
 
+    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    assert not await async_remove_config_entry_device(stage.hass, stage.entry, gone)
+
 
 async def test_an_unchanged_poll_calls_no_entity_and_reports_no_state(
     stage: Stage, monkeypatch: pytest.MonkeyPatch

@@ -459,6 +459,8 @@ async def start_up(hass: HomeAssistant, voltus_first: bool, **running: bool) -> 
         {"shed": {FREEZER: "on"}},
         {"shed": {FREEZER: {"state": "on"}}},
         {"shed": {FREEZER: {"state": "on", "attributes": {}, "colour": "red"}}},
+        {"shed": {FREEZER: {"state": "on", "attributes": 5}}},
+        {"shed": {"freezer": {"state": "on", "attributes": {}}}},
     ],
     ids=[
         "a list",
@@ -466,6 +468,8 @@ async def start_up(hass: HomeAssistant, voltus_first: bool, **running: bool) -> 
         "a state alone",
         "a field missing",
         "a field more",
+        "attributes that are none",
+        "a load that is none",
     ],
 )
 async def test_a_damaged_store_is_set_aside_with_one_warning(
