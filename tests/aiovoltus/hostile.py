@@ -106,7 +106,7 @@ def spoiled(draw: st.DrawFn, payload: Json) -> Json:
         )
         place: Json = holder
         for step in way:
-            place = place[step]  # type: ignore[index, call-overload]
+            place = place[step]  # type: ignore[index]
         what = draw(st.sampled_from(["replace", "replace", "remove", "twice"]))
         if isinstance(place, list) and isinstance(last, int):
             again = [place[last]] * (what == "twice")
@@ -116,14 +116,16 @@ def spoiled(draw: st.DrawFn, payload: Json) -> Json:
         elif what == "remove" and place is not holder:
             del place[last]  # type: ignore[union-attr, arg-type]
         if what == "replace":
-            place[last] = draw(values)  # type: ignore[index, call-overload]
+            place[last] = draw(values)  # type: ignore[index]
     return holder["payload"]
 
 
 PROGRAM_AND_METADATA: dict[str, Json] = {"metadata": {"a": [1, {"b": "c"}]}}
 LISTING: Json = {
     "dispatches": [
-        wire_dispatch("d1", at(-10), ONE, {"s1": 5.0, "s2": None}, **PROGRAM_AND_METADATA),
+        wire_dispatch(
+            "d1", at(-10), ONE, {"s1": 5.0, "s2": None}, **PROGRAM_AND_METADATA
+        ),
         wire_dispatch("d2", at(5), None, {"s1": 7.5}, test=True),
         wire_dispatch("d3", at(-60), at(-30), authorized=False),
     ],

@@ -1,0 +1,460 @@
+"""The whole road with an API, or a disk, that means no good; the disk is a real one."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from homeassistant.components.calendar import DOMAIN as CALENDAR
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import State
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.json import json_bytes
+from homeassistant.util.json import json_loads
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+import pytest
+
+from custom_components.voltus import coordinator
+from custom_components.voltus.aiovoltus import answers
+from custom_components.voltus.aiovoltus.models import MOST_ITEMS, Json, Listing
+from custom_components.voltus.aiovoltus.schedule import Policy, look
+from custom_components.voltus.services import _scopes
+from custom_components.voltus.store import (
+    _UNREADABLE,
+    MemoryStore,
+    _dispatch_json,
+    _log_content,
+    _memory,
+    _memory_json,
+)
+from sandbox.faults import Faults
+from sandbox.server import LocalVoltus
+from sandbox.wire import Answer
+from tests.aiovoltus.hostile import (
+    EDGES_OF_TIME,
+    NUMBERS,
+    TEXTS,
+    deeply_nested,
+    spoiled,
+    spoiled_listings,
+    spoiled_sites,
+)
+from tests.builders import NOON, at, wire_dispatch
+
+from .stage import Stage
+from .test_store import MEMORY
+
+GOOD: dict[str, Json] = wire_dispatch("good", at(-10), at(600), {"s1": 5.0})
+ROUNDS = 60
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, object]:
+    """Mock nothing: the disk is a real one."""
+    return {}
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Have Home Assistant live in an empty folder."""
+    return str(tmp_path)
+
+
+@pytest.fixture
+async def stage(stage: Stage) -> Stage:
+    """Live in the west, where the first hours of the calendar are none."""
+    await stage.hass.config.async_set_time_zone("America/Los_Angeles")
+    return stage
+
+
+def drawn[T](strategy: st.SearchStrategy[T], count: int) -> list[T]:
+    """Return examples of what there may be, others at every run."""
+    examples: list[T] = []
+
+    @settings(
+        max_examples=count,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(example: T) -> None:
+        examples.append(example)
+
+    draw()
+    return examples
+
+
+def crashes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged of exceptions that nobody expected."""
+    return [
+        caplog.handler.format(record)
+        for record in caplog.records
+        if record.exc_info and record.levelno > logging.DEBUG
+    ]
+
+
+class Bodies:
+    """What the local Voltus answers, byte for byte, by the end of the path."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand between the local Voltus and its answers."""
+        self.by_path: dict[str, bytes] = {}
+        answer: Callable[..., Answer] = LocalVoltus.answer
+
+        def other(voltus: LocalVoltus, request: Any, *rest: Any) -> Answer:
+            for path, body in self.by_path.items():
+                if request.path.endswith(path):
+                    return Answer(body=body)
+            return answer(voltus, request, *rest)
+
+        monkeypatch.setattr(LocalVoltus, "answer", other)
+        # Ask for the sites at every poll.
+        monkeypatch.setattr(answers, "ROLL_CALL_EVERY", timedelta(0))
+        monkeypatch.setattr(coordinator, "SITES_RETRY", timedelta(0))
+
+    def give(self, path: str, payload: Json) -> None:
+        """Answer this JSON; what is infinite is written so that JSON can hold it."""
+        text = json.dumps(payload).replace("Infinity", "1e999").replace("NaN", "1e-999")
+        self.by_path[path] = text.encode()
+
+
+@pytest.fixture
+def bodies(monkeypatch: pytest.MonkeyPatch) -> Bodies:
+    """Let a test choose every byte that Voltus says."""
+    return Bodies(monkeypatch)
+
+
+async def poll(stage: Stage, minute: float) -> None:
+    stage.freezer.move_to(at(minute))
+    await stage.poll()
+
+
+async def assert_sound(stage: Stage) -> None:
+    """All that can be seen can be stored, sent and shown."""
+    assert stage.entry.state is ConfigEntryState.LOADED
+    for state in stage.hass.states.async_all():
+        assert state.state != STATE_UNAVAILABLE
+        assert json_loads(json_bytes(state.as_dict()))
+    for event in stage.told:
+        assert json_loads(json_bytes(event.data))
+    for start, end in (
+        (datetime.min, datetime.max),
+        (datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    ):
+        shown = await stage.hass.services.async_call(
+            CALENDAR,
+            "get_events",
+            {
+                "entity_id": stage.entity_id("dispatches"),
+                "start_date_time": start.replace(tzinfo=UTC) + timedelta(days=3),
+                "end_date_time": end.replace(tzinfo=UTC) - timedelta(days=3),
+            },
+            blocking=True,
+            return_response=True,
+        )
+        assert json_bytes(shown)
+    again = await MemoryStore(stage.hass, stage.entry.entry_id).async_load(stage.url)
+    assert again
+    assert again.known == stage.entry.runtime_data.data.snapshot
+    assert again.roster.sites == stage.entry.runtime_data.all_sites
+    for issue in ir.async_get(stage.hass).issues.values():
+        for text in (issue.translation_placeholders or {}).values():
+            assert not set(text) & set("[]<>`*!|{}\\")
+
+
+async def test_whatever_voltus_says_a_good_dispatch_beside_it_curtails(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies.give("/dispatches", {"dispatches": [GOOD]})
+    await stage.set_up()
+    listings = drawn(spoiled_listings, ROUNDS)
+    site_lists = drawn(spoiled_sites, ROUNDS)
+    for minute, (listing, sites) in enumerate(
+        zip(listings, site_lists, strict=False), start=1
+    ):
+        _items(listing).append(GOOD)
+        bodies.give("/dispatches", listing)
+        bodies.give("/sites", sites)
+        await poll(stage, minute)
+        assert stage.curtails("s1"), listing
+        assert not crashes(caplog), (listing, sites)
+        await assert_sound(stage)
+    assert ("good", "cancelled") not in stage.stories
+    assert stage.stories.count(("good", "started")) == 1
+
+
+async def test_what_was_read_of_it_outlives_a_restart(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies.give("/dispatches", {"dispatches": [GOOD]})
+    await stage.set_up()
+    for minute, listing in enumerate(drawn(spoiled_listings, 20), start=1):
+        bodies.give("/dispatches", {"dispatches": [GOOD, listing, *_items(listing)]})
+        await poll(stage, minute)
+        before = stage.entry.runtime_data.data
+        bodies.by_path["/dispatches"] = b""
+        assert await stage.hass.config_entries.async_reload(stage.entry.entry_id)
+        await stage.settle()
+        assert stage.entry.runtime_data.data == before, listing
+        assert stage.curtails("s1")
+    assert "set-aside" not in caplog.text
+    assert stage.stories.count(("good", "started")) == 1
+
+
+def _items(listing: Json) -> list[Json]:
+    items = listing.get("dispatches") if isinstance(listing, dict) else None
+    return items if isinstance(items, list) else []
+
+
+@pytest.mark.parametrize("text", EDGES_OF_TIME, ids=lambda text: text[:32])
+async def test_a_time_at_the_edge_of_the_calendar_is_shown_and_survived(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    edges: list[Json] = [
+        GOOD | {"id": "start", "start_time": text},
+        GOOD | {"id": "end", "end_time": text},
+        GOOD | {"id": "created", "creation_time": text},
+        GOOD | {"id": "open", "start_time": text, "end_time": None},
+        GOOD | {"id": "both", "start_time": text, "end_time": text},
+        GOOD | {"id": "off", "start_time": text, "end_time": None, "authorized": False},
+    ]
+    bodies.give("/dispatches", {"dispatches": [*edges, GOOD]})
+    stage.hass.config_entries.async_update_entry(
+        stage.entry, options={"lead_time": 120}
+    )
+    await stage.set_up()
+    for minute in (0, 1, 600):
+        await stage.move_to(at(minute))
+        await assert_sound(stage)
+    bodies.give(
+        "/dispatches",
+        {
+            "dispatches": [
+                {"id": edge["id"], "authorized": False}
+                for edge in edges
+                if isinstance(edge, dict)
+            ]
+        },
+    )
+    await stage.move_to(at(601))
+    await assert_sound(stage)
+    assert not crashes(caplog)
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "s1/../s2"], ids=ascii)
+async def test_a_text_of_any_kind_stays_a_text(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    program: Json = {
+        "id": 1,
+        "name": text,
+        "market": text,
+        "timezone": text,
+        "program_type": text,
+    }
+    site: Json = {
+        "id": text,
+        "name": text,
+        "customer_location_id": text,
+        "commitment": 1,
+    }
+    hostile: dict[str, Json] = GOOD | {
+        "id": text,
+        "program": program,
+        "sites": [site, {"id": "s1"}],
+        "metadata": {text: text},
+    }
+    bodies.give("/dispatches", {"dispatches": [hostile, GOOD | {"program": program}]})
+    bodies.give("/sites", {"sites": [site]})
+    await stage.set_up()
+    assert stage.curtails("s1")
+    await assert_sound(stage)
+    bodies.give("/dispatches", {"dispatches": [GOOD]})
+    asked = len(stage.voltus.requests)
+    for minute in (1, 2):
+        await poll(stage, minute)
+    paths = {request.path for request in stage.voltus.requests[asked:]}
+    assert paths <= {
+        "/2022-04-15/dispatches",
+        "/2022-04-15/sites",
+        f"/2022-04-15/dispatches/{text}",
+    }
+    assert (f"/2022-04-15/dispatches/{text}" in paths) is (text == "__proto__")
+    assert not crashes(caplog)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *deeply_nested().values(),
+        b'{"dispatches":[' + b"9" * 5000 + b"]}",
+        b'{"dispatches":[NaN]}',
+        b'{"dispatches":[' + b"0," * MOST_ITEMS + b"0]}",
+        b"\xff\xfe{}",
+        b"\x00" * 1000,
+    ],
+    ids=[*deeply_nested(), "5,000 digits", "NaN", "too many items", "UTF-16", "zeros"],
+)
+async def test_a_body_that_cannot_be_read_is_an_outage(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    stage.publish(GOOD)
+    await stage.set_up()
+    bodies.by_path = {"/dispatches": body, "/sites": body}
+    await poll(stage, 1)
+    assert stage.state("connection").state == "off"
+    assert stage.curtails("s1")
+    bodies.by_path = {"/sites": body}
+    await poll(stage, 2)
+    assert stage.state("connection").state == "on"
+    assert stage.stories == [("good", "created"), ("good", "started")]
+    assert not crashes(caplog)
+
+
+@pytest.mark.parametrize(
+    "number",
+    NUMBERS,
+    ids=lambda n: repr(n)[:12],
+)
+async def test_a_number_of_any_size_leaves_the_signal_alone(
+    stage: Stage, bodies: Bodies, number: float
+) -> None:
+    sites: Json = [
+        {"id": site, "name": site, "commitment": number} for site in ("s1", "s2")
+    ]
+    bodies.give(
+        "/dispatches",
+        {"dispatches": [GOOD | {"sites": sites, "modification_number": number}]},
+    )
+    await stage.set_up()
+    assert stage.curtails("s1")
+    await assert_sound(stage)
+
+
+async def test_many_sites_are_all_called_on(stage: Stage, bodies: Bodies) -> None:
+    """A thousand: what costs is Home Assistant's six entities for each of them."""
+    amounts = {f"s{number}": 1.0 for number in range(1000)}
+    bodies.give(
+        "/dispatches", {"dispatches": [wire_dispatch("d1", at(-1), at(60), amounts)]}
+    )
+    await stage.set_up()
+    assert stage.curtails("s999")
+    assert stage.state("commitment").state == "1000.0"
+    assert json_loads(json_bytes(stage.told[0].data))
+
+
+async def test_thousands_of_refusals_are_one_issue_and_few_lines(
+    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad: list[Json] = [{"id": f"[x](y){number}"} for number in range(5000)]
+    bodies.give("/dispatches", {"dispatches": [*bad, GOOD]})
+    await stage.set_up()
+    bodies.give("/dispatches", {"dispatches": [*bad[::-1], GOOD]})
+    await poll(stage, 1)
+    assert stage.curtails("s1")
+    assert len(caplog.records) < 1100
+    (issue,) = ir.async_get(stage.hass).issues.values()
+    assert issue.translation_placeholders
+    assert len(issue.translation_placeholders["dispatches"]) < 1000
+    assert "[" not in issue.translation_placeholders["dispatches"]
+
+
+# The disk
+
+MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY)))
+LOG_CONTENT: Json = {
+    "origin": "http://127.0.0.1:8930",
+    "rows": [
+        {"announced": NOON.isoformat(), "type": kind, "dispatch_id": "d1", "count": 2}
+        for kind in ("created", "updated")
+    ],
+    "past": MEMORY_CONTENT["known"]["dispatches"],
+}
+SCOPES_CONTENT: Json = {
+    "shed": {
+        "switch.a": {"state": "on", "attributes": {"x": 1}, "left": "off"},
+        "switch.b": {"state": "on", "attributes": {}, "left": None},
+    }
+}
+
+
+def _from_disk(payload: Json) -> Any:
+    """Return it as Home Assistant would read it, or as null where no file can hold it."""
+    try:
+        return json_loads(json_bytes(payload))
+    except HomeAssistantError, TypeError, ValueError:
+        return None
+
+
+@given(spoiled(MEMORY_CONTENT), st.sampled_from([NOON, at(-(10**6)), at(10**7)]))
+def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) -> None:
+    try:
+        memory = _memory(_from_disk(payload))
+    except _UNREADABLE:
+        return
+    assert _memory(json_loads(json_bytes(_memory_json(memory)))) == memory  # type: ignore[arg-type]
+    if memory.known.listed is not None:
+        look(memory.known, Policy(), now)
+        answers.held(memory.known, now)
+        answers.missing(memory.known, now)
+        answers.listed(memory.known, Listing({}), 2**62, now)
+
+
+@given(spoiled(LOG_CONTENT))
+def test_a_spoiled_log_is_sound_or_set_aside(payload: Json) -> None:
+    try:
+        content = _log_content(_from_disk(payload))
+    except _UNREADABLE:
+        return
+    _, rows, past = content
+    again = {
+        "origin": "",
+        "rows": rows,
+        "past": [_dispatch_json(d) for d in past.values()],
+    }
+    assert _log_content(json_loads(json_bytes(again)))[1:] == (rows, past)  # type: ignore[arg-type]
+
+
+@given(spoiled(SCOPES_CONTENT))
+def test_spoiled_saved_states_are_sound_or_set_aside(payload: Json) -> None:
+    try:
+        scopes = _scopes(_from_disk(payload))
+    except _UNREADABLE:
+        return
+    for loads in scopes.values():
+        for entity_id, saved in loads.items():
+            assert json_bytes(State(entity_id, saved.state, saved.attributes).as_dict())
+
+
+async def test_with_any_spoiled_disk_the_account_starts_and_curtails(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.publish(GOOD)
+    await stage.set_up()
+    file = Path(stage.hass.config.path(".storage", "voltus.account"))
+    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    stored = json.loads(file.read_text())
+    for number, data in enumerate(drawn(spoiled(stored["data"]), ROUNDS)):
+        caplog.clear()
+        file.write_bytes(json_bytes(stored | {"data": _from_disk(data)}))
+        stage.voltus.faults = Faults(status=500) if number % 2 else Faults()
+        await stage.hass.config_entries.async_setup(stage.entry.entry_id)
+        await stage.settle()
+        assert stage.entry.state in (
+            ConfigEntryState.LOADED,
+            ConfigEntryState.SETUP_RETRY,
+        ), data
+        stage.voltus.faults = Faults()
+        if stage.entry.state is ConfigEntryState.SETUP_RETRY:
+            await stage.hass.config_entries.async_reload(stage.entry.entry_id)
+            await stage.settle()
+        await stage.poll()
+        assert stage.curtails("s1"), data
+        assert not crashes(caplog), data
+        await stage.hass.config_entries.async_unload(stage.entry.entry_id)
