@@ -182,7 +182,8 @@ async def test_a_day_with_all_faults_leaves_nothing_behind(
         f"  after  {WARM_UP // 120} h: {before}",
         f"  after 24 h: {after}",
     )
-    assert after.blocks - before.blocks < (POLLS_A_DAY - WARM_UP) / 4
+    # Whatever a poll let lie about would come to more than one block for each.
+    assert after.blocks - before.blocks < POLLS_A_DAY - WARM_UP
     # One more if a save is put off just now.
     assert after.listeners <= before.listeners + 1
     assert after.timers <= before.timers + 1
