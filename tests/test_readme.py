@@ -95,7 +95,7 @@ def announced() -> Iterator[tuple[ChangeType, dict[str, Json]]]:
                     change,
                     look=look(after, Policy(), now),
                     now=now,
-                    told_at=NOON,
+                    tellings={},
                     entry_id="account",
                     device_ids={},
                 ),

@@ -1,16 +1,29 @@
-"""What an announcement says: the data of the five events on the bus.
+"""What an announcement says: of a dispatch that has changed, of a site that turns.
 
 What Voltus says is told in full, whatever the operator has chosen to act on;
 `actionable` tells whether the policy lets it through.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 import json
 
-from .aiovoltus.models import Dispatch, DispatchSite, Json
+from .aiovoltus.models import Dispatch, DispatchSite, Json, Site
 from .aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
+
+type DeviceIds = Mapping[str | None, str | None]
+"""The devices of sites by their id, and under None the account's; None: it has none."""
+type Tellings = Mapping[str, Mapping[str, int]]
+"""How often each type of change was told, by dispatch."""
+
+
+class Turn(StrEnum):
+    """How `curtail` of a site can turn."""
+
+    STARTED = "curtailment_started"
+    ENDED = "curtailment_ended"
 
 
 def announcement(
@@ -18,20 +31,20 @@ def announcement(
     *,
     look: Look,
     now: datetime,
-    told_at: datetime | None,
+    tellings: Tellings,
     entry_id: str,
-    device_ids: Mapping[str | None, str | None],
+    device_ids: DeviceIds,
 ) -> dict[str, Json]:
     """Return the event data of a change that is announced at `now`.
 
-    `device_ids` has the device of each site named, and under None the account's. Times
-    are ISO 8601 with offset; kW and seconds are numbers, None where not stated.
+    `tellings` counts what was told before. Times are ISO 8601 with offset; kW and
+    seconds are numbers, None where not stated.
     """
     dispatch = change.dispatch
     data: dict[str, Json] = {
         "entry_id": entry_id,
         "device_id": device_ids.get(None),
-        "change_id": _change_id(entry_id, change, told_at),
+        "change_id": _change_id(entry_id, change, tellings),
         "dispatch_id": dispatch.id,
         "status": change.status.value,
         "test": dispatch.test,
@@ -63,15 +76,64 @@ def announcement(
     return data
 
 
-def _change_id(entry_id: str, change: Change, told_at: datetime | None) -> str:
+def turn_announcement(
+    site_ids: Collection[str],
+    *,
+    whole_account: bool,
+    look: Look,
+    sites: Mapping[str, Site],
+    entry_id: str,
+    device_ids: DeviceIds,
+) -> dict[str, Json]:
+    """Return what is told when these sites begin or cease to curtail.
+
+    `whole_account` tells whether they are the first ones to begin, or the last ones to
+    cease: the account turns with them. Amounts are kW, None where none is stated.
+    """
+    return {
+        "entry_id": entry_id,
+        "device_id": device_ids.get(None),
+        "whole_account": whole_account,
+        "sites": [
+            {
+                "id": site_id,
+                "name": sites[site_id].name if site_id in sites else site_id,
+                "device_id": device_ids.get(site_id),
+                "commitment": curtailment.commitment,
+                "curtailment_end": _iso(curtailment.end),
+                "dispatch_ids": [*sorted(curtailment.by_dispatch)],
+                "test": curtailment.test,
+            }
+            for site_id in sorted(site_ids)
+            for curtailment in [look.curtailment(site_id)]
+        ],
+    }
+
+
+def counted(tellings: Tellings, told: Iterable[Change]) -> Tellings:
+    """Return the count of what was told, these changes included."""
+    counts = dict(tellings)
+    for change in told:
+        of_dispatch = counts.get(change.dispatch.id, {})
+        times = of_dispatch.get(change.type, 0) + 1
+        counts[change.dispatch.id] = {**of_dispatch, change.type.value: times}
+    return counts
+
+
+def _change_id(entry_id: str, change: Change, tellings: Tellings) -> str:
     """Return the same id when the same change is told again after a crash.
 
-    What was told last outlives a crash, and each telling moves it on. Updates to
-    different versions are different changes, even where our clock stands still.
+    It is the dispatch's so-manieth start at this instant, its so-manieth update and to
+    this content: whatever else is told in between, and whenever.
     """
-    parts = [entry_id, told_at, change.dispatch.id, change.type]
-    if change.type is ChangeType.UPDATED:
-        parts.append(json.dumps(change.dispatch.as_wire(), sort_keys=True))
+    dispatch = change.dispatch
+    times = tellings.get(dispatch.id, {}).get(change.type, 0)
+    parts = [entry_id, dispatch.id, change.type, times]
+    match change.type:
+        case ChangeType.STARTED | ChangeType.ENDED:
+            parts.append(change.moment)
+        case ChangeType.UPDATED:
+            parts.append(json.dumps(dispatch.as_wire(), sort_keys=True))
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 

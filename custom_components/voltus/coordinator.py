@@ -17,6 +17,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util.dt import utcnow
+from homeassistant.util.signal_type import SignalType
 
 from .aiovoltus import answers
 from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
@@ -27,16 +28,23 @@ from .aiovoltus.errors import (
     VoltusNotFoundError,
     VoltusRateLimitError,
 )
-from .aiovoltus.models import Refusal, Site, Snapshot, parse_dispatch, parse_listing
+from .aiovoltus.models import (
+    Json,
+    Refusal,
+    Site,
+    Snapshot,
+    parse_dispatch,
+    parse_listing,
+)
 from .aiovoltus.patience import Patience
-from .aiovoltus.schedule import Change, Look, changes, look, status
+from .aiovoltus.schedule import Change, ChangeType, Look, changes, look, status
 from .aiovoltus.skew import Skew
-from .announcement import announcement
+from .announcement import DeviceIds, Turn, announcement, counted, turn_announcement
 from .const import DOMAIN, LOGGER
 from .devices import device_id, update_devices
 from .issues import Issues, troubles
 from .options import policy, poll_interval
-from .store import Log, Memory, MemoryStore, log_row
+from .store import Log, Memory, MemoryStore, Told, log_row, turn_row
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 
@@ -46,10 +54,8 @@ SMALL_STEP_BACK: Final = timedelta(minutes=1)
 SHORTEST_PAUSE: Final = timedelta(seconds=1)
 MOST_REFUSALS: Final = 1000
 
-
-def signal(entry_id: str) -> str:
-    """Return the dispatcher signal that carries (type, event data) of each change."""
-    return f"{DOMAIN}_{entry_id}"
+# Carries the type and the data of all that any account announces.
+TOLD: Final = SignalType[ChangeType | Turn, dict[str, Json]](f"{DOMAIN}_told")
 
 
 class VoltusCoordinator(DataUpdateCoordinator[Look]):
@@ -373,36 +379,66 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             or self.data is self._checked
         ):
             return
-        self._log_looks(self._checked, self.data)
-        self._checked = self.data
-        memory = self._memory
+        known = self._memory.known
+        told = self._memory.told or Told(Snapshot(), now)
         # A clock set back tells nothing by itself, nor what it passes again later.
-        then = min(memory.told_at or now, now)
-        told = changes(memory.told, then, memory.known, now)
-        for change in told:
-            self._tell(change, now)
-        if told or memory.told is None:
-            self._memory = replace(memory, told=memory.known, told_at=now)
+        news = changes(
+            self._memory.told and told.snapshot, min(told.at, now), known, now
+        )
+        for change in news:
+            self._tell(change, told, now)
+        if news or self._memory.told is None:
+            tellings = counted(told.tellings, news)
+            kept = {i: tellings[i] for i in tellings.keys() & known.dispatches.keys()}
+            told = replace(told, snapshot=known, at=now, tellings=kept)
+        self._log_looks(self._checked, self.data)
+        before, curtailing = told.curtailing, self.data.curtailing
+        if before != curtailing:
+            self._tell_turn(Turn.ENDED, before - curtailing, not curtailing, now)
+            self._tell_turn(Turn.STARTED, curtailing - before, not before, now)
+            told = replace(told, curtailing=curtailing)
+        self._checked = self.data
+        if told is not self._memory.told:
+            self._memory = replace(self._memory, told=told)
 
-    def _tell(self, change: Change, now: datetime) -> None:
+    def _tell(self, change: Change, told: Told, now: datetime) -> None:
         data = announcement(
             change,
             look=self.data,
             now=now,
-            told_at=self._memory.told_at,
+            tellings=told.tellings,
             entry_id=self.config_entry.entry_id,
-            device_ids={
-                key: device_id(self.hass, self.config_entry.entry_id, key)
-                for key in (None, *(site.id for site in change.dispatch.sites))
-            },
+            device_ids=self._device_ids(site.id for site in change.dispatch.sites),
         )
-        async_dispatcher_send(
-            self.hass, signal(self.config_entry.entry_id), change.type, data
-        )
+        async_dispatcher_send(self.hass, TOLD, change.type, data)
         self.hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
-        self.log.async_add(
-            log_row(data, change.type, change.dispatch.received, now), now
+        self.log.async_add(log_row(data, change, now), now)
+
+    def _tell_turn(
+        self,
+        turn: Turn,
+        site_ids: frozenset[str],
+        whole_account: bool,  # noqa: FBT001  a fact of the turn, not a way to tell it
+        now: datetime,
+    ) -> None:
+        """Tell that `curtail` of these sites, if any, has turned."""
+        if not site_ids:
+            return
+        data = turn_announcement(
+            site_ids,
+            whole_account=whole_account,
+            look=self.data,
+            sites=self.all_sites,
+            entry_id=self.config_entry.entry_id,
+            device_ids=self._device_ids(site_ids),
         )
+        async_dispatcher_send(self.hass, TOLD, turn, data)
+        behind = self._checked if turn is Turn.ENDED else self.data
+        self.log.async_add(turn_row(turn, site_ids, behind, now), now)
+
+    def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:
+        entry_id = self.config_entry.entry_id
+        return {key: device_id(self.hass, entry_id, key) for key in (None, *site_ids)}
 
     def _log_looks(self, last: Look | None, new: Look) -> None:
         """Log what is not announced: how dispatches ended up, and broken holds."""
@@ -425,7 +461,6 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             or saved.known.dispatches is not memory.known.dispatches
             or saved.known.traces is not memory.known.traces
             or saved.told is not memory.told
-            or saved.told_at is not memory.told_at
             or saved.roster is not memory.roster
             or (due and self.data.open_ended)
         ):

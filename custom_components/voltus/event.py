@@ -9,7 +9,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import ChangeType
-from .coordinator import VoltusConfigEntry, signal
+from .announcement import Turn
+from .coordinator import TOLD, VoltusConfigEntry
 from .entity import VoltusEntity
 
 PARALLEL_UPDATES = 0
@@ -46,16 +47,15 @@ class DispatchEvent(VoltusEntity, EventEntity):
         """Listen for what the coordinator tells."""
         await super().async_added_to_hass()
         self.async_on_remove(
-            async_dispatcher_connect(
-                self.hass,
-                signal(self.coordinator.config_entry.entry_id),
-                self._async_tell,
-            )
+            async_dispatcher_connect(self.hass, TOLD, self._async_tell)
         )
 
     @callback
-    def _async_tell(self, change: ChangeType, data: Mapping[str, Any]) -> None:
-        self._trigger_event(change.value, {key: data[key] for key in ATTRIBUTES})
+    def _async_tell(self, kind: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+        ours = data["entry_id"] == self.coordinator.config_entry.entry_id
+        if not ours or isinstance(kind, Turn):
+            return
+        self._trigger_event(kind.value, {key: data[key] for key in ATTRIBUTES})
         self.async_write_ha_state()
 
     @callback

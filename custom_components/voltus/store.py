@@ -22,6 +22,8 @@ from .aiovoltus.models import (
     parse_dispatch,
     parse_time,
 )
+from .aiovoltus.schedule import Change, ChangeType, Look
+from .announcement import Tellings, Turn
 from .const import DOMAIN, LOGGER
 
 VERSION = 1
@@ -42,17 +44,30 @@ _UNREADABLE = (
 
 @final
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Up to where everything was announced.
+
+    `snapshot` is what was known then, as it was `at` that instant; `tellings` counts
+    the announcements, and `curtailing` are the sites last told to curtail.
+    """
+
+    snapshot: Snapshot
+    at: datetime
+    tellings: Tellings = field(default_factory=dict)
+    curtailing: frozenset[str] = frozenset()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the coordinator knows of one origin, and what it has told of it.
 
-    `told` is the snapshot up to which everything was announced, as it was at `told_at`;
-    None before the first announcement.
+    `told` is None before the first announcement.
     """
 
     origin: str
     known: Snapshot = field(default_factory=Snapshot)
-    told: Snapshot | None = None
-    told_at: datetime | None = None
+    told: Told | None = None
     roster: Roster = field(default_factory=Roster)
 
 
@@ -143,9 +158,7 @@ async def async_forget(hass: HomeAssistant, entry_id: str) -> None:
         await _store(hass, name).async_remove()
 
 
-def log_row(
-    data: Mapping[str, Json], type_: str, received: datetime, now: datetime
-) -> dict[str, Json]:
+def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str, Json]:
     """Return the row of a change whose event data are `data`."""
     kept = (
         "change_id",
@@ -160,9 +173,31 @@ def log_row(
     )
     return {
         "announced": now.isoformat(),
-        "received": received.isoformat(),
-        "type": type_,
+        "received": change.dispatch.received.isoformat(),
+        "moment": change.moment.isoformat() if change.moment else None,
+        "type": change.type.value,
         **{key: data[key] for key in kept},
+    }
+
+
+def turn_row(
+    turn: Turn, site_ids: Iterable[str], behind: Look | None, now: datetime
+) -> dict[str, Json]:
+    """Return the row of sites whose `curtail` has turned.
+
+    `behind` is the look that has the dispatches behind it, None where it is forgotten.
+    """
+    dispatch_ids = {
+        dispatch_id
+        for site_id in site_ids
+        if behind
+        for dispatch_id in behind.curtailment(site_id).by_dispatch
+    }
+    return {
+        "announced": now.isoformat(),
+        "type": turn.value,
+        "sites": [*sorted(site_ids)],
+        "dispatch_ids": [*sorted(dispatch_ids)],
     }
 
 
@@ -204,8 +239,7 @@ def _memory_json(memory: Memory) -> dict[str, Any]:
     return {
         "origin": memory.origin,
         "known": _snapshot_json(memory.known),
-        "told": None if memory.told is None else _snapshot_json(memory.told),
-        "told_at": memory.told_at and memory.told_at.isoformat(),
+        "told": memory.told and _told_json(memory.told),
         "sites": [asdict(site) for site in memory.roster.sites.values()],
         "absent_since": {
             site_id: since.isoformat()
@@ -215,12 +249,11 @@ def _memory_json(memory: Memory) -> dict[str, Any]:
 
 
 def _memory(content: dict[str, Any]) -> Memory:
-    told, told_at = content["told"], content["told_at"]
+    told = content["told"]
     return Memory(
         origin=content["origin"],
         known=_snapshot(content["known"]),
-        told=None if told is None else _snapshot(told),
-        told_at=None if told_at is None else parse_time(told_at),
+        told=None if told is None else _told(told),
         roster=Roster(
             {site["id"]: _site(site) for site in content["sites"]},
             {
@@ -228,6 +261,27 @@ def _memory(content: dict[str, Any]) -> Memory:
                 for site_id, since in content["absent_since"].items()
             },
         ),
+    )
+
+
+def _told_json(told: Told) -> dict[str, Any]:
+    return {
+        "snapshot": _snapshot_json(told.snapshot),
+        "at": told.at.isoformat(),
+        "tellings": told.tellings,
+        "curtailing": sorted(told.curtailing),
+    }
+
+
+def _told(content: dict[str, Any]) -> Told:
+    return Told(
+        snapshot=_snapshot(content["snapshot"]),
+        at=parse_time(content["at"]),
+        tellings={
+            dispatch_id: {kind: int(times) for kind, times in counts.items()}
+            for dispatch_id, counts in content["tellings"].items()
+        },
+        curtailing=frozenset(map(str, content["curtailing"])),
     )
 
 
@@ -307,13 +361,13 @@ def _log_content(
     rows = [dict(row) for row in content["rows"]]
     for row in rows:
         parse_time(row["announced"])
-        if not {"type", "dispatch_id"} <= row.keys():
+        if not isinstance(row["type"], str):
             raise ValueError("not a row")
     return str(content["origin"]), rows, {dispatch.id: dispatch for dispatch in past}
 
 
 def _repeats(last: dict[str, Json], row: dict[str, Json]) -> bool:
     return (
-        last["type"] == row["type"] == "updated"
+        last["type"] == row["type"] == ChangeType.UPDATED
         and last["dispatch_id"] == row["dispatch_id"]
     )

@@ -4,14 +4,14 @@ Written from the rules of dispatches alone: it shares no code with what it judge
 no plan of what comes next, and looks at every dispatch again whenever it is asked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
 
 type Wire = Mapping[str, object]
 type Site = tuple[str, str, float | None]  # name, location, kW
+type Turn = tuple[str, frozenset[str], bool]  # which way, sites, and the account too?
 
 SECOND = timedelta(seconds=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -111,8 +111,8 @@ class Telling:
     changed: frozenset[str]
     missed: bool | None
     reason: str | None
-    since: int  # the telling before: told again after a crash, an event keeps its id
-    content: str  # of an update, by which it is another one
+    number: int  # of this type and dispatch: told again after a crash, it keeps its id
+    content: str  # of an update, or the instant of a start or end: another one by that
     order: tuple[int, datetime | None]
     look: int
 
@@ -127,18 +127,19 @@ class Oracle:
     known: dict[str, Known] = field(default_factory=dict)
     listed: int = 0
     told: dict[str, tuple[Version, str]] | None = None
-    tellings: int = 0
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    curtailing: frozenset[str] = frozenset()
     looks: int = 0
     sites: set[str] = field(default_factory=set)
     wanted: list[str] = field(default_factory=list)
     expected: list[Telling] = field(default_factory=list)
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    turns: list[Turn] = field(default_factory=list)
 
     # What outlives a crash
 
     def memory(self) -> Oracle:
         """Return what would be on the disk now."""
-        kept = replace(self, expected=[], wanted=[], announcing=False)
+        kept = replace(self, expected=[], turns=[], wanted=[], announcing=False)
         kept.known = {i: replace(each) for i, each in self.known.items()}
         kept.sites = set(self.sites)
         return kept
@@ -146,10 +147,11 @@ class Oracle:
     def recall(self, memory: Oracle) -> None:
         """Go on from what was on the disk."""
         self.known = deepcopy(memory.known)
-        self.listed, self.told, self.tellings, self.sites = (
+        self.listed, self.told, self.counts, self.curtailing, self.sites = (
             memory.listed,
             memory.told,
-            memory.tellings,
+            memory.counts,
+            memory.curtailing,
             set(memory.sites),
         )
         self.wanted = []
@@ -162,6 +164,8 @@ class Oracle:
             "missing": {i for i, e in self.known.items() if e.first_missing},
             "gone": {i for i, each in self.known.items() if each.gone},
             "told": self.told,
+            "counts": self.counts,
+            "curtailing": self.curtailing,
         }
 
     # Answers
@@ -367,12 +371,25 @@ class Oracle:
         # Stable: what is told of one dispatch stays in its order.
         tellings.sort(key=lambda telling: telling.order[0])
         self.expected += tellings
+        for telling in tellings:
+            name = telling.dispatch_id, telling.type
+            self.counts = {**self.counts, name: telling.number + 1}
         if tellings or self.told is None:
-            self.tellings = next(self.numbers)
             self.told = {
                 dispatch_id: (each.version, each.version.status(now))
                 for dispatch_id, each in self.known.items()
             }
+        self._turn(now)
+
+    def _turn(self, now: datetime) -> None:
+        """Note which sites begin or cease to curtail, for those who wait for that."""
+        before = self.curtailing
+        after = frozenset(s for s in self._called() if self.site(s, now).curtail)
+        if before - after:
+            self.turns.append(("curtailment_ended", before - after, not after))
+        if after - before:
+            self.turns.append(("curtailment_started", after - before, not before))
+        self.curtailing = after
 
     def _kinds(
         self, was: tuple[Version, str] | None, version: Version, now: datetime
@@ -430,10 +447,12 @@ class Oracle:
             reason=("withdrawn" if version.withdrawn else "unauthorized")
             if kind == "cancelled"
             else None,
-            since=self.tellings,
-            content=repr(replace(version, withdrawn=False))
-            if kind == "updated"
-            else "",
+            number=self.counts.get((dispatch_id, kind), 0),
+            content={
+                "updated": repr(replace(version, withdrawn=False)),
+                "started": repr(moment),
+                "ended": repr(moment),
+            }.get(kind, ""),
             order=(RANK[to], moment if kind in ("started", "ended") else None),
             look=self.looks,
         )

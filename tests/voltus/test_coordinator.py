@@ -1,15 +1,22 @@
 """When the coordinator looks, what it asks for, and whom it tells."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import CONF_API_KEY
+from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.voltus.aiovoltus.schedule import ChangeType
+from custom_components.voltus.announcement import Turn
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.coordinator import TOLD
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -330,7 +337,52 @@ async def test_an_open_end_is_let_go_after_the_hold_and_taken_up_again(
     assert not issues.async_get_issue(DOMAIN, issue_id)
     assert stage.stories == [("d1", "created"), ("d1", "started")]
     kinds = [row["type"] for row in stage.entry.runtime_data.log.rows]
-    assert kinds == ["created", "started", "released", "resumed"]
+    assert kinds == [
+        "created",
+        "started",
+        "curtailment_started",
+        "released",
+        "curtailment_ended",
+        "resumed",
+        "curtailment_started",
+    ]
+
+
+async def test_it_is_told_and_logged_as_curtail_of_sites_turns(stage: Stage) -> None:
+    turned = []
+
+    @callback
+    def listen(kind: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+        if isinstance(kind, Turn):
+            sites = [(site["id"], site["dispatch_ids"]) for site in data["sites"]]
+            turned.append((kind.value, sites, data["whole_account"]))
+
+    async_dispatcher_connect(stage.hass, TOLD, listen)
+    stage.publish(
+        wire_dispatch("d1", at(10), at(30), {"s1": 1.0}),
+        wire_dispatch("d2", at(20), at(30), {"s1": 1.0, "s2": 2.0}),
+        wire_dispatch("d3", at(30), at(40), {"s2": 3.0}),
+    )
+    await stage.set_up()
+    for minute in (10, 20, 30, 40):
+        await stage.move_to(at(minute))
+    assert turned == [
+        ("curtailment_started", [("s1", ["d1"])], True),
+        ("curtailment_started", [("s2", ["d2"])], False),
+        ("curtailment_ended", [("s1", [])], False),
+        ("curtailment_ended", [("s2", [])], True),
+    ]
+    rows = stage.entry.runtime_data.log.rows
+    assert [
+        (row["announced"], row["sites"], row["dispatch_ids"])
+        for row in rows
+        if str(row["type"]).startswith("curtailment")
+    ] == [
+        (at(10).isoformat(), ["s1"], ["d1"]),
+        (at(20).isoformat(), ["s2"], ["d2"]),
+        (at(30).isoformat(), ["s1"], ["d1", "d2"]),
+        (at(40).isoformat(), ["s2"], ["d3"]),
+    ]
 
 
 async def test_a_known_cancel_counts_beside_unreadable_fields(

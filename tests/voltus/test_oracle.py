@@ -39,6 +39,7 @@ from homeassistant.core import (
 )
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.storage import Store
 from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
@@ -55,7 +56,10 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
+from custom_components.voltus.aiovoltus.schedule import ChangeType
+from custom_components.voltus.announcement import Turn
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.coordinator import TOLD
 from sandbox.api import BASE_PATH, Request
 from sandbox.faults import Faults
 from sandbox.scenario import State as ScenarioState
@@ -144,6 +148,7 @@ async def life(
     hass.bus.async_listen(EVENT_STATE_CHANGED, life.see)
     for each in EVENTS:
         hass.bus.async_listen(f"{DOMAIN}_dispatch_{each}", life.hear)
+    async_dispatcher_connect(hass, TOLD, life.hear_turn)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VoltusClient, "_request", request)
         patch.setattr(Store, "_async_write_data", note_write)
@@ -222,6 +227,7 @@ class Life:
         self.bodies: dict[tuple[str, ...], str] = {}
         self.asked_for: list[str] | None = None
         self.told: list[Event[dict[str, Any]]] = []
+        self.turned: list[tuple[str, frozenset[str], bool]] = []
         self.ids: dict[object, str] = {}
         self.changes: dict[str, object] = {}
         self.disks: list[tuple[dict[str, Any], Oracle]] = []
@@ -322,6 +328,13 @@ class Life:
     def hear(self, event: Event[dict[str, Any]]) -> None:
         """Keep what is told."""
         self.told.append(event)
+
+    @callback
+    def hear_turn(self, kind: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+        """Keep which sites are told to curtail, and which no more."""
+        if isinstance(kind, Turn):
+            sites = frozenset(site["id"] for site in data["sites"])
+            self.turned.append((kind.value, sites, data["whole_account"]))
 
     def _truth(self, site: str | None) -> Truth:
         now = self.now
@@ -447,8 +460,6 @@ class Life:
         self.oracle.recall(memory)
         self.freezer.move_to(self.now + timedelta(seconds=act.off))
         self.disks = disks
-        if act.forgets:
-            self.changes.clear()  # some may be told again, from another telling on
         await self._wake_up(act.starting)
 
     async def _stop(self, seconds: float) -> None:
@@ -565,9 +576,10 @@ class Life:
 
     def _check_events(self) -> None:
         """Check what was told since the last time: all of it, once, and in order."""
+        assert self.turned == self.oracle.turns
         told, expected = list(self.told), list(self.oracle.expected)
-        self.told.clear()
-        self.oracle.expected.clear()
+        for each in (self.turned, self.oracle.turns, self.told, self.oracle.expected):
+            each.clear()
         assert len(told) == len(expected), different(told, expected)
         for look in sorted({telling.look for telling in expected}):
             tellings = [telling for telling in expected if telling.look == look]
@@ -600,7 +612,7 @@ class Life:
         }
         meant = {key: getattr(telling, key) for key in said}
         assert said == meant, f"{telling.type} {telling.dispatch_id}"
-        change = telling.since, telling.dispatch_id, telling.type, telling.content
+        change = telling.number, telling.dispatch_id, telling.type, telling.content
         change_id = data["change_id"]
         assert self.ids.setdefault(change, change_id) == change_id, "another change_id"
         assert self.changes.setdefault(change_id, change) == change, "change_id reused"

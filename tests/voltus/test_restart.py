@@ -83,6 +83,43 @@ async def test_what_was_told_but_not_noted_carries_the_same_id_when_told_again(
     assert ids[0] != ids[1]
 
 
+async def test_what_is_told_again_keeps_its_id_whatever_is_told_first(
+    stage: Stage,
+) -> None:
+    d1, d2 = wire_dispatch("d1", at(10), at(60)), wire_dispatch("d2", at(20), at(60))
+    stage.publish(d2)
+    await stage.set_up()
+    before = stage.disk()
+    stage.publish(d1, d2)
+    await stage.move_to(at(1))
+    await stage.move_to(at(10))
+    told = {e.data["change_id"] for e in stage.told if e.data["dispatch_id"] == "d1"}
+    stage.voltus.faults = Faults(status=500)
+    stage.freezer.move_to(at(20))
+    stage.told.clear()
+    await stage.restart(before)
+    assert stage.stories == [("d2", "started")]
+
+    stage.voltus.faults = Faults()
+    await stage.move_to(at(21))
+    assert stage.stories[1:] == [("d1", "created"), ("d1", "started")]
+    assert {event.data["change_id"] for event in stage.told[1:]} == told
+
+
+async def test_what_happens_once_more_is_another_change(stage: Stage) -> None:
+    dispatch = wire_dispatch("d1", at(-10), at(60))
+    cancelled = dispatch | {"authorized": False}
+    stage.publish(dispatch)
+    await stage.set_up()
+    for each in (cancelled, dispatch, cancelled, dispatch):
+        stage.publish(each)
+        await stage.poll()
+    kinds = [kind for _, kind in stage.stories]
+    again = ["cancelled", "updated", "started"]
+    assert kinds == ["created", "started", *again, *again]
+    assert len({event.data["change_id"] for event in stage.told}) == len(kinds)
+
+
 async def test_the_last_contact_outlives_a_kill(stage: Stage) -> None:
     stage.publish(wire_dispatch("d1", at(-10), None))
     await stage.set_up()

@@ -23,7 +23,7 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.store import LOG_ROWS, log_row
+from custom_components.voltus.store import LOG_ROWS
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -154,8 +154,9 @@ async def test_a_day_with_all_faults_leaves_nothing_behind(
     publish(stage, 0)
     await stage.set_up()
     log = stage.entry.runtime_data.log
-    row = log_row(stage.told[0].data, "created", NOON, NOON)
-    log.rows = [{**row, "dispatch_id": f"d{number}"} for number in range(LOG_ROWS)]
+    log.rows = [
+        {**log.rows[0], "dispatch_id": f"d{number}"} for number in range(LOG_ROWS)
+    ]
 
     change_at, struck = 0, 0
     before = None

@@ -17,6 +17,7 @@ from custom_components.voltus.store import (
     Log,
     Memory,
     MemoryStore,
+    Told,
 )
 from tests.builders import NOON, at, dispatch
 
@@ -32,8 +33,12 @@ KNOWN = Snapshot(
 MEMORY = Memory(
     ORIGIN,
     known=KNOWN,
-    told=Snapshot({"d1": dispatch("d1", test=True)}, Trace(3, NOON)),
-    told_at=at(-1),
+    told=Told(
+        Snapshot({"d1": dispatch("d1", test=True)}, Trace(3, NOON)),
+        at(-1),
+        {"d1": {"created": 1, "updated": 2}},
+        frozenset({"s1"}),
+    ),
     roster=Roster({"s1": Site("s1", "Site", "", ())}, {"s1": at(-60)}),
 )
 
@@ -83,10 +88,13 @@ def _edited(**changes: object) -> Callable[[str], str]:
     return lambda text: json.dumps(json.loads(text) | changes)
 
 
-def _inner(**changes: object) -> Callable[[str], str]:
+def _inner(*path: str, **changes: object) -> Callable[[str], str]:
     def edit(text: str) -> str:
         content = json.loads(text)
-        content["data"] |= changes
+        part = content["data"]
+        for name in path:
+            part = part[name]
+        part |= changes
         return json.dumps(content)
 
     return edit
@@ -117,7 +125,9 @@ DAMAGES: dict[str, Callable[[str], str]] = {
             "traces": {},
         }
     ),
-    "a time without a zone": _inner(told_at="2026-07-15T12:00:00"),
+    "a time without a zone": _inner(absent_since={"s1": "2026-07-15T12:00:00"}),
+    "no time of what was told": _inner("told", at=None),
+    "no count of what was told": _inner("told", tellings={"d1": 1}),
 }
 
 

@@ -118,6 +118,15 @@ class Look:
         """Return what is asked of a site, or of the account (None)."""
         return self.curtailments.get(site_id, IDLE)
 
+    @property
+    def curtailing(self) -> frozenset[str]:
+        """The sites whose load has to be down, lead time included."""
+        return frozenset(
+            site_id
+            for site_id, curtailment in self.curtailments.items()
+            if site_id is not None and curtailment.curtail
+        )
+
 
 @final
 @dataclass(frozen=True, slots=True)
