@@ -22,21 +22,6 @@ from tests.builders import NOON, at, wire_dispatch
 
 from .stage import KEY, Stage
 
-OUTAGES = {
-    "500": Faults(status=500),
-    "an HTML page of a proxy": Faults(status=502, body="html"),
-    "403 from a CDN": Faults(status=403, body="html"),
-    "a redirect": Faults(redirect="http://127.0.0.1:1/"),
-    "a cut connection": Faults(cut=True),
-    "truncated JSON": Faults(body="truncated"),
-    "no list": Faults(body="null_dispatches"),
-    "another shape": Faults(body="wrong_shape"),
-    "an empty body": Faults(body="empty"),
-    "too much": Faults(body="huge"),
-    "429": Faults(status=429),
-    "401": Faults(status=401),
-}
-
 
 async def test_start_and_end_come_at_the_exact_second_without_a_request(
     stage: Stage,
@@ -114,32 +99,6 @@ async def test_an_unchanged_poll_reads_no_json_and_writes_nothing(
     assert stage.entry.runtime_data.data is look
     assert stage.written == []
     assert len(stage.told) == 2
-
-
-@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES.keys())
-async def test_through_any_outage_the_signal_holds_and_ends_on_time(
-    stage: Stage, fault: Faults, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    stage.voltus.faults = fault
-    for minute in range(1, 4):
-        await stage.move_to(at(minute))
-        assert stage.curtails("s1")
-        assert stage.state("connection").state == "off"
-    await stage.move_to(at(60))
-    assert not stage.curtails("s1")
-    assert stage.stories[-1] == ("d1", "ended")
-    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
-    assert KEY not in caplog.text
-
-    stage.voltus.faults = Faults()
-    for minute in (65, 66):
-        await stage.move_to(at(minute))
-    assert stage.state("connection").state == "on"
-    written = stage.written_states("curtail", "s1")
-    assert written == ["on", "off"]
-    assert "unavailable" not in {state for _, state in stage.written}
 
 
 async def test_no_contact_for_five_minutes_is_a_repair_issue_until_recovery(

@@ -46,23 +46,12 @@ from tests.aiovoltus.hostile import (
 )
 from tests.builders import NOON, at, wire_dispatch
 
+from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
 from .stage import Stage
 from .test_store import MEMORY
 
 GOOD: dict[str, Json] = wire_dispatch("good", at(-10), at(600), {"s1": 5.0})
 ROUNDS = 60
-
-
-@pytest.fixture
-def hass_storage() -> dict[str, object]:
-    """Mock nothing: the disk is a real one."""
-    return {}
-
-
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Have Home Assistant live in an empty folder."""
-    return str(tmp_path)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from custom_components.voltus.store import LOG_ROWS
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
+from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
 from .stage import Stage
 
 POLLS_A_DAY = 24 * 60 * 2
@@ -86,18 +87,6 @@ def footprint(hass: HomeAssistant) -> Footprint:
         states=len(hass.states.async_all()),
         issues=len(ir.async_get(hass).issues),
     )
-
-
-@pytest.fixture
-def hass_storage() -> dict[str, object]:
-    """Mock nothing: the disk is a real one, and a mock remembers its calls."""
-    return {}
-
-
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Have Home Assistant live in an empty folder."""
-    return str(tmp_path)
 
 
 @pytest.fixture(autouse=True)

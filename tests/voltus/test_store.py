@@ -21,6 +21,8 @@ from custom_components.voltus.store import (
 )
 from tests.builders import NOON, at, dispatch
 
+from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
+
 ORIGIN = "http://127.0.0.1:8930"
 KNOWN = Snapshot(
     {
@@ -41,18 +43,6 @@ MEMORY = Memory(
     ),
     roster=Roster({"s1": Site("s1", "Site", "", ())}, {"s1": at(-60)}),
 )
-
-
-@pytest.fixture
-def hass_storage() -> dict[str, object]:
-    """Mock nothing: the disk is a real one."""
-    return {}
-
-
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Have Home Assistant live in an empty folder."""
-    return str(tmp_path)
 
 
 @pytest.fixture
