@@ -12,12 +12,10 @@ from homeassistant.const import CONF_API_KEY, CONF_URL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util.dt import utcnow
-from homeassistant.util.signal_type import SignalType
 
 from .aiovoltus import answers
 from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
@@ -29,7 +27,6 @@ from .aiovoltus.errors import (
     VoltusRateLimitError,
 )
 from .aiovoltus.models import (
-    Json,
     Refusal,
     Site,
     Snapshot,
@@ -37,14 +34,14 @@ from .aiovoltus.models import (
     parse_listing,
 )
 from .aiovoltus.patience import Patience
-from .aiovoltus.schedule import Change, ChangeType, Look, changes, look, status
+from .aiovoltus.schedule import Look, look, status
 from .aiovoltus.skew import Skew
-from .announcement import DeviceIds, Turn, announcement, counted, turn_announcement
+from .announcer import Announcer
 from .const import DOMAIN, LOGGER
-from .devices import device_id, update_devices
+from .devices import update_devices
 from .issues import Issues, troubles
 from .options import policy, poll_interval
-from .store import Log, Memory, MemoryStore, Told, log_row, turn_row
+from .store import Log, Memory, MemoryStore
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 
@@ -53,9 +50,6 @@ SITES_RETRY: Final = timedelta(minutes=5)
 SMALL_STEP_BACK: Final = timedelta(minutes=1)
 SHORTEST_PAUSE: Final = timedelta(seconds=1)
 MOST_REFUSALS: Final = 1000
-
-# Carries the type and the data of all that any account announces.
-TOLD: Final = SignalType[ChangeType | Turn, dict[str, Json]](f"{DOMAIN}_told")
 
 
 class VoltusCoordinator(DataUpdateCoordinator[Look]):
@@ -72,6 +66,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             hass, LOGGER, config_entry=entry, name=entry.title, always_update=False
         )
         self.log = Log(hass, entry.entry_id)
+        self._announcer = Announcer(hass, entry.entry_id, self.log)
         self._store = MemoryStore(hass, entry.entry_id)
         self._memory = Memory(entry.data[CONF_URL])
         self._saved: Memory | None = None
@@ -86,7 +81,6 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._sites_due: datetime | None = None
         self._began = utcnow()
         self._looked_at: datetime | None = None
-        self._checked: Look | None = None
         self._may_announce = False
         self._unsub_timer: CALLBACK_TYPE | None = None
         self._use_entry()
@@ -373,84 +367,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _announce(self, now: datetime) -> None:
         """Tell what has changed since we last told something."""
-        if (
-            not self._may_announce
-            or self.hass.is_stopping
-            or self.data is self._checked
-        ):
+        if not self._may_announce or self.hass.is_stopping:
             return
-        known = self._memory.known
-        told = self._memory.told or Told(Snapshot(), now)
-        # A clock set back tells nothing by itself, nor what it passes again later.
-        news = changes(
-            self._memory.told and told.snapshot, min(told.at, now), known, now
-        )
-        for change in news:
-            self._tell(change, told, now)
-        if news or self._memory.told is None:
-            tellings = counted(told.tellings, news)
-            kept = {i: tellings[i] for i in tellings.keys() & known.dispatches.keys()}
-            told = replace(told, snapshot=known, at=now, tellings=kept)
-        self._log_looks(self._checked, self.data)
-        before, curtailing = told.curtailing, self.data.curtailing
-        if before != curtailing:
-            self._tell_turn(Turn.ENDED, before - curtailing, not curtailing, now)
-            self._tell_turn(Turn.STARTED, curtailing - before, not before, now)
-            told = replace(told, curtailing=curtailing)
-        self._checked = self.data
+        told = self._announcer.announce(self.data, self._memory, now)
         if told is not self._memory.told:
             self._memory = replace(self._memory, told=told)
-
-    def _tell(self, change: Change, told: Told, now: datetime) -> None:
-        data = announcement(
-            change,
-            look=self.data,
-            now=now,
-            tellings=told.tellings,
-            entry_id=self.config_entry.entry_id,
-            device_ids=self._device_ids(site.id for site in change.dispatch.sites),
-        )
-        async_dispatcher_send(self.hass, TOLD, change.type, data)
-        self.hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
-        self.log.async_add(log_row(data, change, now), now)
-
-    def _tell_turn(
-        self,
-        turn: Turn,
-        site_ids: frozenset[str],
-        whole_account: bool,  # noqa: FBT001  a fact of the turn, not a way to tell it
-        now: datetime,
-    ) -> None:
-        """Tell that `curtail` of these sites, if any, has turned."""
-        if not site_ids:
-            return
-        data = turn_announcement(
-            site_ids,
-            whole_account=whole_account,
-            look=self.data,
-            sites=self.all_sites,
-            entry_id=self.config_entry.entry_id,
-            device_ids=self._device_ids(site_ids),
-        )
-        async_dispatcher_send(self.hass, TOLD, turn, data)
-        behind = self._checked if turn is Turn.ENDED else self.data
-        self.log.async_add(turn_row(turn, site_ids, behind, now), now)
-
-    def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:
-        entry_id = self.config_entry.entry_id
-        return {key: device_id(self.hass, entry_id, key) for key in (None, *site_ids)}
-
-    def _log_looks(self, last: Look | None, new: Look) -> None:
-        """Log what is not announced: how dispatches ended up, and broken holds."""
-        known, now = new.snapshot.dispatches, new.at
-        before = last.released if last else frozenset()
-        live = {i for i, each in known.items() if not status(each, now).over}
-        resumed = (before - new.released) & live
-        self.log.async_note_over((known[i] for i in known.keys() - live), now)
-        for kind, ids in (("released", new.released - before), ("resumed", resumed)):
-            for dispatch_id in sorted(ids):
-                row = {"announced": now.isoformat(), "type": kind}
-                self.log.async_add({**row, "dispatch_id": dispatch_id}, now)
 
     def _remember(self, now: datetime) -> None:
         """Save what has changed at once, and how far an open end may be believed."""

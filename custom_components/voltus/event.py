@@ -10,7 +10,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import ChangeType
 from .announcement import Turn
-from .coordinator import TOLD, VoltusConfigEntry
+from .announcer import TOLD
+from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
 
 PARALLEL_UPDATES = 0

@@ -15,8 +15,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.voltus.aiovoltus.schedule import ChangeType
 from custom_components.voltus.announcement import Turn
+from custom_components.voltus.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.coordinator import TOLD
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 

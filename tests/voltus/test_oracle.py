@@ -58,8 +58,8 @@ from custom_components.voltus.aiovoltus.errors import (
 )
 from custom_components.voltus.aiovoltus.schedule import ChangeType
 from custom_components.voltus.announcement import Turn
+from custom_components.voltus.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.coordinator import TOLD
 from sandbox.api import BASE_PATH, Request
 from sandbox.faults import Faults
 from sandbox.scenario import State as ScenarioState

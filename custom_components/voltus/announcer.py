@@ -1,0 +1,112 @@
+"""Whom to tell what has changed: the bus, our entities and triggers, and the log."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.signal_type import SignalType
+
+from .aiovoltus.models import Json, Snapshot
+from .aiovoltus.schedule import Change, ChangeType, Look, changes, status
+from .announcement import DeviceIds, Turn, announcement, counted, turn_announcement
+from .const import DOMAIN
+from .devices import device_id
+from .store import Log, Memory, Told, log_row, turn_row
+
+# Carries the type and the data of all that any account announces.
+TOLD: Final = SignalType[ChangeType | Turn, dict[str, Json]](f"{DOMAIN}_told")
+
+
+class Announcer:
+    """Announces, look by look, what has changed since the announcement before."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str, log: Log) -> None:
+        """Speak for one account."""
+        self._hass = hass
+        self._entry_id = entry_id
+        self._log = log
+        self._last: Look | None = None
+
+    def announce(self, look: Look, memory: Memory, now: datetime) -> Told | None:
+        """Tell what is new in a look, and return up to where everything is told.
+
+        That is `memory.told`, the same object, if nothing is new.
+        """
+        if look is self._last:
+            return memory.told
+        told = self._tell_changes(look, memory, now)
+        self._log_looks(look)
+        told = self._tell_turns(look, memory, told, now)
+        self._last = look
+        return told
+
+    def _tell_changes(self, look: Look, memory: Memory, now: datetime) -> Told:
+        known, before = memory.known, memory.told
+        told = before or Told(Snapshot(), now)
+        # A clock set back tells nothing by itself, nor what it passes again later.
+        then = min(told.at, now)
+        news = changes(before and before.snapshot, then, known, now)
+        for change in news:
+            self._tell(change, look, told, now)
+        if before and not news:
+            return before
+        tellings = counted(told.tellings, news)
+        kept = {i: tellings[i] for i in tellings.keys() & known.dispatches.keys()}
+        return replace(told, snapshot=known, at=now, tellings=kept)
+
+    def _tell(self, change: Change, look: Look, told: Told, now: datetime) -> None:
+        data = announcement(
+            change,
+            look=look,
+            now=now,
+            tellings=told.tellings,
+            entry_id=self._entry_id,
+            device_ids=self._device_ids(site.id for site in change.dispatch.sites),
+        )
+        async_dispatcher_send(self._hass, TOLD, change.type, data)
+        self._hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
+        self._log.async_add(log_row(data, change, now), now)
+
+    def _tell_turns(
+        self, look: Look, memory: Memory, told: Told, now: datetime
+    ) -> Told:
+        """Tell whose `curtail` has turned since it was told last."""
+        before, after = told.curtailing, look.curtailing
+        if before == after:
+            return told
+        for turn, site_ids, behind in (
+            (Turn.ENDED, before - after, self._last),
+            (Turn.STARTED, after - before, look),
+        ):
+            if site_ids:
+                data = turn_announcement(
+                    site_ids,
+                    whole_account=not (after if turn is Turn.ENDED else before),
+                    look=look,
+                    sites=memory.roster.sites,
+                    entry_id=self._entry_id,
+                    device_ids=self._device_ids(site_ids),
+                )
+                async_dispatcher_send(self._hass, TOLD, turn, data)
+                self._log.async_add(turn_row(turn, site_ids, behind, now), now)
+        return replace(told, curtailing=after)
+
+    def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:
+        return {
+            key: device_id(self._hass, self._entry_id, key) for key in (None, *site_ids)
+        }
+
+    def _log_looks(self, look: Look) -> None:
+        """Log what is not announced: how dispatches ended up, and broken holds."""
+        known, now = look.snapshot.dispatches, look.at
+        before = self._last.released if self._last else frozenset()
+        live = {i for i, each in known.items() if not status(each, now).over}
+        resumed = (before - look.released) & live
+        self._log.async_note_over((known[i] for i in known.keys() - live), now)
+        for kind, ids in (("released", look.released - before), ("resumed", resumed)):
+            for dispatch_id in sorted(ids):
+                row = {"announced": now.isoformat(), "type": kind}
+                self._log.async_add({**row, "dispatch_id": dispatch_id}, now)
