@@ -449,7 +449,7 @@ class Oracle:
             else None,
             number=self.counts.get((dispatch_id, kind), 0),
             content={
-                "updated": repr(replace(version, withdrawn=False)),
+                "updated": _content(version),
                 "started": repr(moment),
                 "ended": repr(moment),
             }.get(kind, ""),
@@ -545,6 +545,12 @@ def _merged_end(windows: Iterable[Window], now: datetime) -> datetime | None:
             begin, end = window.begin, window.end
         end = max(end, window.end)
     return end if begin and end and begin <= now < end else None
+
+
+def _content(version: Version) -> str:
+    """Return what Voltus says; in whatever order it names the sites."""
+    sites = dict(sorted(version.sites.items()))
+    return repr(replace(version, sites=sites, withdrawn=False))
 
 
 def _differences(before: Version, after: Version) -> frozenset[str]:
