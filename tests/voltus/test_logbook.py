@@ -20,9 +20,16 @@ from tests.builders import at, wire_dispatch, wire_time
 
 from .stage import EVENTS, Stage
 
-type Describe = Callable[[Event], dict[str, Any]]
+type Describe = Callable[[Event[Any]], dict[str, Any]]
 
 ONE, TWO = at(60), at(120)
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(
+    recorder_db_url: str, enable_custom_integrations: None
+) -> None:
+    """Have a database before there is a Home Assistant, as the recorder's fixture asks."""
 
 
 def described(stage: Stage) -> list[dict[str, Any]]:
@@ -245,6 +252,8 @@ async def test_the_end_of_the_calendar_can_be_told(stage: Stage, far: str) -> No
 async def test_home_assistants_logbook_shows_it_on_the_device(
     recorder_mock: Recorder, stage: Stage, hass_ws_client: WebSocketGenerator
 ) -> None:
+    # Its pages are no part of the harness.
+    stage.hass.config.components.add("frontend")
     assert await async_setup_component(stage.hass, "logbook", {})
     stage.publish(named(COLD))
     await stage.set_up()
