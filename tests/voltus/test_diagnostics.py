@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 import json
+from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -22,6 +24,8 @@ from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
 from .stage import KEY, Stage
+
+ROOT = Path(__file__).parents[2]
 
 type Given = dict[str, Any]
 
@@ -122,6 +126,8 @@ async def test_all_that_is_known_is_there(
     stage.publish(wire_dispatch("d1", at(-10), at(60), {"s1": 100.0}))
     await stage.set_up()
     given = await of_entry(stage, hass_client)
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given.keys()
     assert given["entry"]["state"] == "loaded"
     assert given["entry"]["options"]["poll_interval"] == 30
     assert given["entry"]["pref_disable_polling"] is False
