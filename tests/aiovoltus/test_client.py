@@ -45,7 +45,7 @@ KEY = "k3y-that-nobody-may-see"
 
 type Call = Callable[[VoltusClient], Awaitable[object]]
 
-START = datetime.now(UTC) + timedelta(minutes=5)
+START = datetime.now(UTC) + timedelta(hours=1)
 END = START + timedelta(minutes=20)
 SCENARIO: dict[str, Json] = {
     "name": "Basic",
