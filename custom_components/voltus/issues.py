@@ -113,11 +113,11 @@ class Issues:
 
 def plain(text: str) -> str:
     """Return a text of Voltus' without anything that could become markup."""
-    return re.sub(r"[^A-Za-z0-9 .,:()_-]", "", text)[:150]
+    return re.sub(r"[^\w .,:()-]", "", text)[:150]
 
 
 def _names(texts: Iterable[str]) -> str:
     """Return a list to read, no longer than anybody would read."""
-    names = sorted({plain(text) for text in texts})
+    names = sorted({plain(text) or "?" for text in texts})
     more = ["..."] if len(names) > MOST_NAMED else []
     return ", ".join(names[:MOST_NAMED] + more)

@@ -1,17 +1,17 @@
 """The way out of a repair issue, where one click can be it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, override
+from typing import override
 
-from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
+from homeassistant.components.repairs import (
+    ConfirmRepairFlow,
+    RepairsFlow,
+    RepairsFlowResult,
+)
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .coordinator import VoltusConfigEntry
-
-if TYPE_CHECKING:
-    # Younger than the oldest Home Assistant that we run on.
-    from homeassistant.components.repairs import RepairsFlowResult
 
 type IssueData = Mapping[str, str | int | float | None]
 

@@ -1,9 +1,8 @@
 """What the operator is told of, and the way out."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from homeassistant.components.repairs import repairs_flow_manager
+from homeassistant.components.repairs import RepairsFlowResult, repairs_flow_manager
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
@@ -17,10 +16,6 @@ from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
 from .stage import KEY, Stage
-
-if TYPE_CHECKING:
-    # Younger than the oldest Home Assistant that we run on.
-    from homeassistant.components.repairs import RepairsFlowResult
 
 
 @pytest.fixture
@@ -278,7 +273,7 @@ async def test_the_first_sites_are_not_new(stage: Stage) -> None:
 
 async def test_a_site_that_appears_is_told_until_it_is_confirmed(stage: Stage) -> None:
     await stage.set_up()
-    _add_site(stage, "s3", "Hilltop [Mill](x)")
+    _add_site(stage, "s3", "Almacén [Norte](x)")
     stage.publish(wire_dispatch("d1", sites={"s4": 1.0}))
     await stage.poll()
     issue = _issue(stage, "new_site")
@@ -286,7 +281,7 @@ async def test_a_site_that_appears_is_told_until_it_is_confirmed(stage: Stage) -
     assert issue.severity is ir.IssueSeverity.WARNING
     assert issue.translation_placeholders == {
         "name": "Voltus sandbox",
-        "sites": "Hilltop Mill(x), Site s4",
+        "sites": "Almacén Norte(x), Site s4",
     }
     for disk in (None, stage.disk()):
         await stage.restart(disk)
