@@ -24,6 +24,8 @@ LIBRARY_MAY_IMPORT = {
 """What each module of the library may import of it; "" is the package itself."""
 
 PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")
+WINDOWS = ("diagnostics", "logbook", "repairs", "system_health")
+"""Through which Home Assistant looks at an account; nothing of ours stands on them."""
 CLOCKS = {"now", "utcnow", "today"}
 
 
@@ -89,7 +91,8 @@ def test_imports_are_found_wherever_they_are(source: str, expected: set[str]) ->
 def test_all_rooms_are_there() -> None:
     assert set(LIBRARY_TREES) == set(LIBRARY_MAY_IMPORT)
     assert {
-        f"{INTEGRATION}.{name}" for name in (*PLATFORMS, "coordinator", "entity")
+        f"{INTEGRATION}.{name}"
+        for name in (*PLATFORMS, *WINDOWS, "coordinator", "entity")
     } <= set(INTEGRATION_TREES)
     assert "sandbox.server" in SANDBOX_TREES
 
@@ -148,12 +151,14 @@ def test_the_local_voltus_and_the_integration_share_nothing() -> None:
 @pytest.mark.parametrize(
     ("module", "never"),
     [
-        ("coordinator", ("entity", *PLATFORMS)),
-        ("entity", PLATFORMS),
+        ("coordinator", ("entity", *PLATFORMS, *WINDOWS)),
+        ("entity", (*PLATFORMS, *WINDOWS)),
         *(
-            (platform, tuple(other for other in PLATFORMS if other != platform))
-            for platform in PLATFORMS
+            (room, tuple(each for each in (*PLATFORMS, *WINDOWS) if each != room))
+            for room in (*PLATFORMS, *WINDOWS)
         ),
+        ("record", ("coordinator", "store")),
+        ("words", ("coordinator", "store")),
     ],
 )
 def test_platforms_stand_on_entity_and_coordinator_and_nothing_on_platforms(

@@ -31,6 +31,7 @@ from .builders import NOON, at, dispatch, snapshot
 ROOT = Path(__file__).parent.parent
 INTEGRATION = ROOT / "custom_components" / "voltus"
 README, EVENTS = ROOT / "README.md", ROOT / "docs" / "events.md"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -170,6 +171,13 @@ def test_all_actions_are_listed_with_their_fields() -> None:
 @pytest.mark.parametrize("page", [README, EVENTS], ids=lambda page: page.name)
 def test_all_events_are_listed(page: Path) -> None:
     assert named(page, "Events") == {f"{DOMAIN}_dispatch_{kind}" for kind in ChangeType}
+
+
+def test_all_repair_notices_are_listed() -> None:
+    texts = json.loads((INTEGRATION / "translations" / "en.json").read_bytes())
+    listed = [title for title, _ in rows(TROUBLESHOOTING, "Notices")[1:]]
+    titles = {issue["title"] for issue in texts["issues"].values()}
+    assert sorted(listed) == sorted(titles)
 
 
 def test_all_fields_of_events_are_listed() -> None:

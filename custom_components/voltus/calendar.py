@@ -1,10 +1,11 @@
 """All dispatches, past and to come, as a calendar."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import override
 
 from homeassistant.components.calendar import CalendarEntity, CalendarEvent
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util.dt import as_local, utcnow
 
@@ -12,14 +13,12 @@ from .aiovoltus.models import Dispatch
 from .aiovoltus.schedule import Status, status
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
+from .words import kilowatts, showable
 
 PARALLEL_UPDATES = 0
 
 # Voltus' own notebook pads an unknown end by 24 hours as well.
 OPEN_END_STEP = timedelta(hours=24)
-# Beyond these an instant is no date in every time zone, or has no day after it.
-EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
-LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 
 async def async_setup_entry(
@@ -33,6 +32,30 @@ async def async_setup_entry(
 
 class DispatchCalendar(VoltusEntity, CalendarEntity):
     """What Voltus says, tests and cancelled dispatches included and marked."""
+
+    _shown: tuple[Mapping[str, Dispatch], CalendarEvent | None, str]
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Note what the first state shows."""
+        await super().async_added_to_hass()
+        self._shown = self._now_shown
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state, and have open calendars read again, if there is news.
+
+        Home Assistant writes it at the start and end of `event` by itself; we do if
+        its timer was late, as after the machine was suspended.
+        """
+        if (shown := self._now_shown) != self._shown:
+            self._shown = shown
+            super()._handle_coordinator_update()
+
+    @property
+    def _now_shown(self) -> tuple[Mapping[str, Dispatch], CalendarEvent | None, str]:
+        return self._dispatches, self.event, self.state
 
     @property
     @override
@@ -67,16 +90,12 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
         ]
 
     @property
-    def _dispatches(self) -> dict[str, Dispatch]:
-        return dict(self.coordinator.data.snapshot.dispatches)
-
-
-def _shown(instant: datetime) -> datetime:
-    return min(max(instant, EARLIEST), LATEST)
+    def _dispatches(self) -> Mapping[str, Dispatch]:
+        return self.coordinator.data.snapshot.dispatches
 
 
 def _start(dispatch: Dispatch) -> datetime:
-    return _shown(dispatch.start_time)
+    return showable(dispatch.start_time)
 
 
 def _end(dispatch: Dispatch, now: datetime) -> datetime:
@@ -85,7 +104,7 @@ def _end(dispatch: Dispatch, now: datetime) -> datetime:
     Of an open-ended dispatch that was cancelled, the first of these days is shown.
     """
     if dispatch.end_time is not None:
-        return _shown(dispatch.end_time)
+        return showable(dispatch.end_time)
     start = _start(dispatch)
     past = max(now - start, timedelta(0)) if not status(dispatch, now).over else None
     days = 1 if past is None else past // OPEN_END_STEP + 1
@@ -106,7 +125,7 @@ def _event(dispatch: Dispatch, now: datetime) -> CalendarEvent:
         description="\n".join(
             site.name
             if site.commitment is None
-            else f"{site.name}: {site.commitment:g} kW"
+            else f"{site.name}: {kilowatts(site.commitment)}"
             for site in dispatch.sites
         ),
         uid=dispatch.id,

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import random
-from typing import Final, NoReturn, override
+from typing import Final, NoReturn, final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_URL, EVENT_HOMEASSISTANT_STOP
@@ -26,13 +26,7 @@ from .aiovoltus.errors import (
     VoltusNotFoundError,
     VoltusRateLimitError,
 )
-from .aiovoltus.models import (
-    Refusal,
-    Site,
-    Snapshot,
-    parse_dispatch,
-    parse_listing,
-)
+from .aiovoltus.models import Refusal, Site, Snapshot, parse_dispatch, parse_listing
 from .aiovoltus.patience import Patience
 from .aiovoltus.schedule import Look, look, status
 from .aiovoltus.skew import Skew
@@ -41,6 +35,7 @@ from .const import DOMAIN, LOGGER
 from .devices import update_devices
 from .issues import Issues, troubles
 from .options import policy, poll_interval
+from .record import Boundary, Poll, Record
 from .store import Log, Memory, MemoryStore
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
@@ -50,6 +45,21 @@ SITES_RETRY: Final = timedelta(minutes=5)
 SMALL_STEP_BACK: Final = timedelta(minutes=1)
 SHORTEST_PAUSE: Final = timedelta(seconds=1)
 MOST_REFUSALS: Final = 1000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What nobody but the diagnostics has to know of a coordinator."""
+
+    memory: Memory
+    patience: Patience
+    skew: Skew
+    unreadable: tuple[Refusal, ...]
+    requests: int
+    looked_at: datetime | None
+    may_announce: bool
+    sites_due: datetime | None
 
 
 class VoltusCoordinator(DataUpdateCoordinator[Look]):
@@ -67,6 +77,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
         self.log = Log(hass, entry.entry_id)
         self._announcer = Announcer(hass, entry.entry_id, self.log)
+        self.record = Record()
         self._store = MemoryStore(hass, entry.entry_id)
         self._memory = Memory(entry.data[CONF_URL])
         self._saved: Memory | None = None
@@ -97,9 +108,34 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         return self._memory.roster.sites
 
     @property
+    def new_sites(self) -> frozenset[str]:
+        """The sites with a device that the operator has not confirmed yet."""
+        return self._memory.roster.new - self._policy.ignored_sites
+
+    @property
     def origin(self) -> str:
         """The scheme, host and port that the key goes to."""
         return self._memory.origin
+
+    @property
+    def last_contact(self) -> datetime | None:
+        """When Voltus last told all dispatches."""
+        listed = self._memory.known.listed
+        return listed and listed.contact
+
+    @property
+    def inside(self) -> Inside:
+        """What is shown in the diagnostics."""
+        return Inside(
+            memory=self._memory,
+            patience=self._patience,
+            skew=self._skew,
+            unreadable=self._unreadable,
+            requests=self._requests,
+            looked_at=self._looked_at,
+            may_announce=self._may_announce,
+            sites_due=self._sites_due,
+        )
 
     async def async_recall(self) -> bool:
         """Take up what an earlier run has left. Return whether there was anything."""
@@ -142,6 +178,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Take the operator's word that a dispatch is off."""
         now = utcnow()
         self._learn(answers.withdraw(self._memory.known, dispatch_id, now), now)
+
+    @callback
+    def async_confirm(self, site_ids: Iterable[str]) -> None:
+        """Take the operator's word that these new sites are seen to."""
+        roster = answers.confirm(self._memory.roster, site_ids)
+        self._memory = replace(self._memory, roster=roster)
+        self._look(utcnow())
 
     async def async_save(self) -> None:
         """Write everything that outlives us."""
@@ -187,13 +230,54 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._look(utcnow())
 
     async def _poll(self) -> None:
+        at, begun = utcnow(), self.hass.loop.time()
+        try:
+            unchanged = await self._ask_for_all()
+        except VoltusError as err:
+            self._note_poll(at, begun, error=type(err).__name__)
+            raise
+        self._note_poll(at, begun, unchanged=unchanged)
+        now = utcnow()
+        await asyncio.gather(
+            *(
+                self._ask_for(dispatch_id)
+                for dispatch_id in answers.missing(self._memory.known, now)
+            )
+        )
+        if self._sites_due is None or self._sites_due <= utcnow():
+            await self._call_the_roll()
+
+    def _note_poll(
+        self,
+        at: datetime,
+        begun: float,
+        *,
+        unchanged: bool = False,
+        error: str | None = None,
+    ) -> None:
+        exchange = self.client.exchange
+        self.record.polls.append(
+            Poll(
+                at=at,
+                seconds=round(self.hass.loop.time() - begun, 3),
+                status=exchange and exchange.status,
+                size=exchange and exchange.size,
+                unchanged=unchanged,
+                error=error,
+            )
+        )
+
+    async def _ask_for_all(self) -> bool:
+        """Ask for the list and take it in. Return whether it is word for word the last."""
         self._requests += 1
         asked = self._requests
         content = await self.client.dispatches()
         now = utcnow()
-        self._skew = self._skew.measured(self.client.server_time, now)
+        if exchange := self.client.exchange:
+            self._skew = self._skew.measured(exchange.server_time, now)
         known = self._memory.known
-        if content == self._content:
+        unchanged = content == self._content
+        if unchanged:
             known = answers.unchanged(known, asked, now)
         else:
             listing = parse_listing(decode(content), known.dispatches, now)
@@ -202,11 +286,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._log_refusals(listing.refusals)
             self._content = content
         self._learn(known, now)
-        await asyncio.gather(
-            *(self._ask_for(dispatch_id) for dispatch_id in answers.missing(known, now))
-        )
-        if self._sites_due is None or self._sites_due <= utcnow():
-            await self._call_the_roll()
+        return unchanged
 
     async def _ask_for(self, dispatch_id: str) -> None:
         """Ask for a dispatch that is missing from the list; only a 404 tells that."""
@@ -309,6 +389,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._looked_at = now
         changed = not self._still_true(now)
         if changed:
+            self._note_boundary(now)
             self.data = look(self._memory.known, self._policy, now)
         self._arm(now)
         if changed:
@@ -324,6 +405,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._skew = self._skew.stepped(back, clock)
             return clock
         return clock + max(back, timedelta(0))
+
+    def _note_boundary(self, now: datetime) -> None:
+        last: Look | None = self.data
+        if last and last.until and last.until <= now:
+            self.record.boundaries.append(Boundary(last.until, now))
 
     def _still_true(self, now: datetime) -> bool:
         """Whether the last look would come out the same now."""
@@ -398,6 +484,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 began=self._began,
                 known=self._memory.known,
                 polling_disabled=self.config_entry.pref_disable_polling,
+                new_sites=[self.all_sites[each].name for each in self.new_sites],
                 skew=self._skew.seconds(now),
                 released=self.data.released,
                 refusals=self._unreadable,

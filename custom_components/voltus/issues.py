@@ -16,29 +16,36 @@ from .const import DOMAIN
 
 NO_CONTACT_AFTER = timedelta(minutes=5)
 MOST_NAMED = 5
+# What one click can mend; `repairs` has the clicks.
+FIXABLE = frozenset({"held_dispatch", "new_site", "polling_disabled"})
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A repair issue; the one about a single dispatch is mended by withdrawing it."""
+    """A repair issue, perhaps about a single dispatch."""
 
     key: str
     placeholders: Mapping[str, str] = field(default_factory=dict)
     dispatch_id: str | None = None
+    severity: ir.IssueSeverity = ir.IssueSeverity.ERROR
 
 
-def troubles(
+def troubles(  # noqa: PLR0913 (each kind of trouble comes from elsewhere)
     *,
     now: datetime,
     began: datetime,
     known: Snapshot,
     polling_disabled: bool,
+    new_sites: Iterable[str],
     skew: float | None,
     released: Iterable[str],
     refusals: Iterable[Refusal],
 ) -> list[Trouble]:
-    """Return the issues that there are now; we have been asking since `began`."""
+    """Return the issues that there are now; we have been asking since `began`.
+
+    `new_sites` are names.
+    """
     found = [
         Trouble("held_dispatch", {"dispatch": plain(each)}, each)
         for each in sorted(held(known, now))
@@ -51,6 +58,10 @@ def troubles(
         found.append(Trouble("no_contact", {"since": since}))
     if skew is not None:
         found.append(Trouble("clock_skew", {"seconds": f"{skew:+.0f}"}))
+    if names := _names(new_sites):
+        found.append(
+            Trouble("new_site", {"sites": names}, severity=ir.IssueSeverity.WARNING)
+        )
     if names := _names(released):
         found.append(Trouble("released_blind", {"dispatches": names}))
     if names := _names(f"{each.dispatch_id} ({each.field})" for each in refusals):
@@ -69,21 +80,26 @@ class Issues:
 
     def show(self, name: str, found: Iterable[Trouble]) -> None:
         """Raise what is new, and take back what is over."""
+        registry = ir.async_get(self._hass)
         now = {self._issue_id(trouble): trouble for trouble in found}
         for issue_id in self._raised.keys() - now.keys():
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
         for issue_id, trouble in now.items():
-            if self._raised.get(issue_id) != trouble:
+            # A fix flow deletes its issue, even if the trouble goes on.
+            if self._raised.get(issue_id) != trouble or not registry.async_get_issue(
+                DOMAIN, issue_id
+            ):
                 ir.async_create_issue(
                     self._hass,
                     DOMAIN,
                     issue_id,
                     data={
                         "entry_id": self._entry_id,
+                        "key": trouble.key,
                         "dispatch_id": trouble.dispatch_id,
                     },
-                    is_fixable=trouble.dispatch_id is not None,
-                    severity=ir.IssueSeverity.ERROR,
+                    is_fixable=trouble.key in FIXABLE,
+                    severity=trouble.severity,
                     translation_key=trouble.key,
                     translation_placeholders={"name": name, **trouble.placeholders},
                 )
@@ -97,11 +113,11 @@ class Issues:
 
 def plain(text: str) -> str:
     """Return a text of Voltus' without anything that could become markup."""
-    return re.sub(r"[^A-Za-z0-9 .,:()_-]", "", text)[:150]
+    return re.sub(r"[^\w .,:()-]", "", text)[:150]
 
 
 def _names(texts: Iterable[str]) -> str:
     """Return a list to read, no longer than anybody would read."""
-    names = sorted({plain(text) for text in texts})
+    names = sorted({plain(text) or "?" for text in texts})
     more = ["..."] if len(names) > MOST_NAMED else []
     return ", ".join(names[:MOST_NAMED] + more)

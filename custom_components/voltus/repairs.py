@@ -1,41 +1,90 @@
 """The way out of a repair issue, where one click can be it."""
 
-from typing import TYPE_CHECKING, override
+from collections.abc import Mapping
+from typing import override
 
-from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
+from homeassistant.components.repairs import (
+    ConfirmRepairFlow,
+    RepairsFlow,
+    RepairsFlowResult,
+)
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .coordinator import VoltusConfigEntry
 
-if TYPE_CHECKING:
-    # Younger than the oldest Home Assistant that we run on.
-    from homeassistant.components.repairs import RepairsFlowResult
+type IssueData = Mapping[str, str | int | float | None]
 
 
-class WithdrawFlow(ConfirmRepairFlow):
-    """Let go, upon the operator's word, of a dispatch that Voltus knows no more."""
+class FixFlow(ConfirmRepairFlow):
+    """Asks first, and then does the one thing that mends an issue of an account."""
 
-    def __init__(self, entry: VoltusConfigEntry, dispatch_id: str) -> None:
-        """Know which one."""
-        self._entry = entry
-        self._dispatch_id = dispatch_id
+    def __init__(self, entry: VoltusConfigEntry, issue: IssueData) -> None:
+        """Know which issue of which account."""
+        self.entry = entry
+        self.issue = issue
 
     @override
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Ask first."""
+        """Ask, and mend it upon the answer."""
+        if self.entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(
+                reason="not_loaded",
+                description_placeholders={"name": self.entry.title},
+            )
         if user_input is not None:
-            self._entry.runtime_data.async_withdraw(self._dispatch_id)
+            self.fix()
         return await super().async_step_confirm(user_input)
+
+    def fix(self) -> None:
+        """Mend it."""
+        raise NotImplementedError
+
+
+class WithdrawFlow(FixFlow):
+    """Lets go, upon the operator's word, of a dispatch that Voltus knows no more."""
+
+    @override
+    def fix(self) -> None:
+        self.entry.runtime_data.async_withdraw(str(self.issue["dispatch_id"]))
+
+
+class PollAgainFlow(FixFlow):
+    """Switches polling on again, in place: the coordinator hears of it and polls."""
+
+    @override
+    def fix(self) -> None:
+        self.hass.config_entries.async_update_entry(
+            self.entry, pref_disable_polling=False
+        )
+
+
+class NewSiteFlow(FixFlow):
+    """Takes the operator's word that the sites named in the question are seen to."""
+
+    def __init__(self, entry: VoltusConfigEntry, issue: IssueData) -> None:
+        """Note which sites these are: one that comes meanwhile is asked for anew."""
+        super().__init__(entry, issue)
+        self._sites = entry.runtime_data.new_sites
+
+    @override
+    def fix(self) -> None:
+        self.entry.runtime_data.async_confirm(self._sites)
+
+
+FLOWS: Mapping[str, type[FixFlow]] = {
+    "held_dispatch": WithdrawFlow,
+    "new_site": NewSiteFlow,
+    "polling_disabled": PollAgainFlow,
+}
 
 
 async def async_create_fix_flow(
-    hass: HomeAssistant,
-    issue_id: str,
-    data: dict[str, str | int | float | None] | None,
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow of the one issue that has any: `held_dispatch`."""
+    """Return the flow that mends an issue. None of ours comes without data."""
     assert data
     entry = hass.config_entries.async_get_known_entry(str(data["entry_id"]))
-    return WithdrawFlow(entry, str(data["dispatch_id"]))
+    return FLOWS[str(data["key"])](entry, data)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, final
 
@@ -154,8 +154,34 @@ class Log:
 
 async def async_forget(hass: HomeAssistant, entry_id: str) -> None:
     """Remove what was kept for an entry."""
-    for name in (entry_id, f"{entry_id}.log"):
+    for name in _names(entry_id):
         await _store(hass, name).async_remove()
+
+
+async def async_files(
+    hass: HomeAssistant, entry_id: str
+) -> dict[str, dict[str, Json] | None]:
+    """Return of each file that is kept for an entry when it was saved, and its size.
+
+    None stands for a file that is not there.
+    """
+    paths = [Path(_store(hass, name).path) for name in _names(entry_id)]
+    return await hass.async_add_executor_job(
+        lambda: {path.name: _file(path) for path in paths}
+    )
+
+
+def _names(entry_id: str) -> tuple[str, str]:
+    return entry_id, f"{entry_id}.log"
+
+
+def _file(path: Path) -> dict[str, Json] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    saved = datetime.fromtimestamp(found.st_mtime, UTC)
+    return {"saved": saved.isoformat(), "bytes": found.st_size}
 
 
 def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str, Json]:
@@ -245,6 +271,8 @@ def _memory_json(memory: Memory) -> dict[str, Any]:
             site_id: since.isoformat()
             for site_id, since in memory.roster.absent_since.items()
         },
+        "called": memory.roster.called,
+        "new_sites": sorted(memory.roster.new),
     }
 
 
@@ -260,6 +288,8 @@ def _memory(content: dict[str, Any]) -> Memory:
                 site_id: parse_time(since)
                 for site_id, since in content["absent_since"].items()
             },
+            called=bool(content["called"]),
+            new=frozenset(map(str, content["new_sites"])),
         ),
     )
 

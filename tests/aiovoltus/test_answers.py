@@ -12,6 +12,7 @@ from custom_components.voltus.aiovoltus.answers import (
     SANDBOX_ABSENCE,
     Absence,
     Roster,
+    confirm,
     found,
     held,
     introduce,
@@ -502,7 +503,7 @@ SIX_HOURS = 6 * 60
 
 def roster(*sites: Site) -> Roster:
     """Return the roster after a roll call that all of these answered."""
-    return Roster({site.id: site for site in sites})
+    return Roster({site.id: site for site in sites}, called=True)
 
 
 def called(
@@ -563,7 +564,37 @@ def test_an_empty_or_incomplete_answer_proves_no_absence(
 def test_an_incomplete_answer_still_brings_new_sites_and_names() -> None:
     renamed = replace(HILLTOP, name="Hilltop Mill")
     known = called(roster(HILLTOP), NOON, renamed, RIVERSIDE, complete=False)
-    assert known == roster(renamed, RIVERSIDE)
+    assert known == replace(roster(renamed, RIVERSIDE), new=frozenset({"kd1k"}))
+
+
+def test_what_comes_before_the_first_roll_call_is_not_new() -> None:
+    known = introduce(Roster(), [dispatch(sites={"m3ll": 1.0})])
+    assert not called(known, NOON, HILLTOP, RIVERSIDE).new
+
+
+def test_a_site_is_new_by_whichever_way_it_appears_until_it_is_confirmed() -> None:
+    known = introduce(roster(HILLTOP), [dispatch(sites={"m3ll": 1.0, "s1": None})])
+    known = called(known, NOON, HILLTOP, RIVERSIDE)
+    assert known.new == {"s1", "kd1k"}
+    known = confirm(known, ["s1", "unknown"])
+    assert known.new == {"kd1k"}
+    known = called(known, at(60), HILLTOP, RIVERSIDE)
+    known = introduce(known, [dispatch(sites={"s1": None})])
+    assert known.new == {"kd1k"}
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_first_answer_of_all_makes_the_next_site_new(complete: bool) -> None:
+    known = called(Roster(), NOON, complete=complete)
+    assert called(known, at(60), HILLTOP).new == {"m3ll"}
+
+
+def test_a_site_that_leaves_is_new_when_it_comes_again() -> None:
+    known = called(roster(HILLTOP), NOON, HILLTOP, RIVERSIDE)
+    for hours in (1, 7):
+        known = called(known, at(hours * 60), HILLTOP)
+    assert known == roster(HILLTOP)
+    assert called(known, at(8 * 60), HILLTOP, RIVERSIDE).new == {"kd1k"}
 
 
 def test_a_site_that_a_dispatch_calls_on_stays_until_that_is_over() -> None:

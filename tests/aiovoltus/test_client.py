@@ -45,7 +45,7 @@ KEY = "k3y-that-nobody-may-see"
 
 type Call = Callable[[VoltusClient], Awaitable[object]]
 
-START = datetime.now(UTC) + timedelta(minutes=5)
+START = datetime.now(UTC) + timedelta(hours=1)
 END = START + timedelta(minutes=20)
 SCENARIO: dict[str, Json] = {
     "name": "Basic",
@@ -558,7 +558,58 @@ async def test_a_key_that_fits_no_header_is_never_sent(
     assert voltus.requests == []
 
 
-# The clock of Voltus
+# What is to be seen of an answer
+
+
+async def test_of_each_answer_status_size_and_limits_are_kept(
+    client: VoltusClient, voltus: LocalVoltus
+) -> None:
+    content = await client.dispatches()
+    good = client.exchange
+    assert good
+    assert (good.status, good.size) == (200, len(content))
+    voltus.faults = Faults(status=500)
+    with suppress(VoltusError):
+        await client.sites()
+    bad = client.exchange
+    assert bad
+    assert bad.status == 500
+    assert bad.size > 0
+    assert good.rate_limit == {"limit": 101, "remaining": 100, "reset": 1}
+    assert bad.rate_limit == {"limit": 101, "remaining": 99, "reset": 2}
+
+
+@pytest.mark.parametrize(
+    "faults", [Faults(cut=True), Faults(body="huge")], ids=["cut", "huge"]
+)
+async def test_without_a_whole_answer_there_is_nothing_to_see(
+    client: VoltusClient, voltus: LocalVoltus, faults: Faults
+) -> None:
+    await client.sites()
+    assert client.exchange
+    voltus.faults = faults
+    with pytest.raises(VoltusConnectionError):
+        await client.sites()
+    assert client.exchange is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("7", {"limit": 7}),
+        ("1234567890123", {"limit": 123456789}),
+        *((text, {}) for text in ("", "-1", "1.5", "many", "1, 2", "\xb2")),
+    ],
+)
+async def test_a_limit_is_a_whole_number_or_left_out(
+    session: ClientSession, value: str, kept: dict[str, int]
+) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nX-RateLimit-Limit: {value}\r\n\r\n{{}}"
+    async with raw_server(answer.encode("latin-1")) as (address, _):
+        client = VoltusClient(session, address, KEY)
+        await client.dispatches()
+    assert client.exchange
+    assert client.exchange.rate_limit == kept
 
 
 async def test_the_date_of_the_last_answer_is_kept(
@@ -569,13 +620,14 @@ async def test_the_date_of_the_last_answer_is_kept(
         voltus.faults = faults
         with suppress(VoltusError):
             await client.sites()
-        assert client.server_time is not None
-        seen.append(client.server_time)
+        assert client.exchange
+        assert client.exchange.server_time
+        seen.append(client.exchange.server_time)
     assert seen[1] - seen[0] >= timedelta(days=1)
 
 
-def test_before_any_answer_there_is_no_date(session: ClientSession) -> None:
-    assert VoltusClient(session, SANDBOX, KEY).server_time is None
+def test_before_any_answer_there_is_nothing_to_see(session: ClientSession) -> None:
+    assert VoltusClient(session, SANDBOX, KEY).exchange is None
 
 
 @pytest.mark.parametrize(
@@ -597,7 +649,8 @@ async def test_a_date_is_read_as_utc_or_not_at_all(
     async with raw_server(answer) as (address, _):
         client = VoltusClient(session, address, KEY)
         await client.dispatches()
-    assert client.server_time == time
+    assert client.exchange
+    assert client.exchange.server_time == time
 
 
 # JSON

@@ -1,8 +1,10 @@
 """All dispatches, past and to come, as a calendar."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+import sys
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from homeassistant.components.calendar import CalendarEntity
 from homeassistant.const import Platform
@@ -259,6 +261,109 @@ async def test_the_calendar_reads_the_clock_not_the_last_poll(stage: Stage) -> N
     await stage.move_to(at(10))
     assert stage.state("dispatches").state == "on"
     assert "unavailable" not in stage.written_states("dispatches")
+
+
+@pytest.fixture
+def written() -> Iterator[Mock]:
+    """Count what the calendar writes, whether or not it is the same state again."""
+    with patch.object(
+        CalendarEntity,
+        "async_write_ha_state",
+        autospec=True,
+        side_effect=CalendarEntity.async_write_ha_state,
+    ) as counted:
+        yield counted
+
+
+async def test_it_writes_only_what_is_news_to_a_calendar(
+    stage: Stage, written: Mock
+) -> None:
+    stage.publish(
+        wire_dispatch("soon", at(10), at(20)), wire_dispatch("later", at(60), at(70))
+    )
+    await stage.set_up()
+    written.reset_mock()
+    stage.hass.config_entries.async_update_entry(
+        stage.entry, options={"lead_time": 6, "ignored_sites": ["s1"]}
+    )
+    await stage.settle()
+    stage.voltus.faults = Faults(status=500)
+    await stage.move_to(at(1))
+    stage.voltus.faults = Faults()
+    for minute in (2, 4, 5):
+        await stage.move_to(at(minute))
+    assert not written.mock_calls, "options, outages and lead times are none"
+
+    stage.publish(
+        wire_dispatch("soon", at(10), at(20)), wire_dispatch("later", at(60), at(80))
+    )
+    await stage.poll()
+    assert written.mock_calls, "open calendars have to read it again"
+
+
+async def test_an_open_end_is_written_once_a_day(stage: Stage, written: Mock) -> None:
+    stage.publish(wire_dispatch("d1", at(-10), None))
+    await stage.set_up()
+    written.reset_mock()
+    for hour in range(1, 24):
+        await stage.move_to(at(hour * 60))
+    assert not written.mock_calls
+    await stage.move_to(at(DAY))
+    assert written.mock_calls
+    end = stage.state("dispatches").attributes["end_time"]
+    assert end == "2026-07-17 11:50:00"
+
+
+async def test_the_calendar_is_right_even_if_its_own_timers_never_come(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules[CalendarEntity.__module__],
+        "async_track_point_in_time",
+        lambda *_: lambda: None,
+    )
+    stage.publish(wire_dispatch("d1", at(10), at(20)))
+    await stage.set_up()
+    await stage.move_to(at(10))
+    assert stage.state("dispatches").state == "on"
+
+
+async def test_of_those_that_start_together_the_earlier_end_is_shown(
+    stage: Stage,
+) -> None:
+    stage.publish(
+        wire_dispatch("a", at(10), None, {"s1": 1.0}),
+        wire_dispatch("b", at(10), at(30), {"s1": 2.0}),
+        wire_dispatch("c", at(10), at(20), {"s1": 3.0}),
+    )
+    await stage.set_up()
+    seen = []
+    for minute in (0, 10, 20, 30):
+        await stage.move_to(at(minute))
+        seen.append(stage.state("dispatches").attributes["description"])
+    assert seen == [f"Site s1: {amount} kW" for amount in (3, 3, 2, 1)]
+
+
+async def test_dispatches_that_touch_are_shown_one_after_the_other(
+    stage: Stage,
+) -> None:
+    stage.publish(
+        wire_dispatch("second", at(20), at(30)), wire_dispatch("first", at(10), at(20))
+    )
+    await stage.set_up()
+    assert await ids(stage, at(10), at(20)) == ["first"]
+    assert await ids(stage, at(20), at(30)) == ["second"]
+    await stage.move_to(at(20))
+    state = stage.state("dispatches")
+    assert state.state == "on"
+    assert state.attributes["start_time"] == "2026-07-15 12:20:00"
+
+
+async def test_amounts_of_any_size_are_readable(stage: Stage) -> None:
+    stage.publish(wire_dispatch(sites={"s1": 1234567.89, "s2": 0.0}))
+    await stage.set_up()
+    (event,) = await events(stage)
+    assert event["description"] == "Site s1: 1234567.9 kW\nSite s2: 0 kW"
 
 
 async def test_times_are_shown_in_local_time(stage: Stage) -> None:

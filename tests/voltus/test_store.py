@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 import json
+import os
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant
@@ -18,6 +19,7 @@ from custom_components.voltus.store import (
     Memory,
     MemoryStore,
     Told,
+    async_files,
 )
 from tests.builders import NOON, at, dispatch
 
@@ -41,7 +43,12 @@ MEMORY = Memory(
         {"d1": {"created": 1, "updated": 2}},
         frozenset({"s1"}),
     ),
-    roster=Roster({"s1": Site("s1", "Site", "", ())}, {"s1": at(-60)}),
+    roster=Roster(
+        {"s1": Site("s1", "Site", "", ())},
+        {"s1": at(-60)},
+        called=True,
+        new=frozenset({"s1"}),
+    ),
 )
 
 
@@ -61,6 +68,18 @@ async def test_memory_is_read_back_as_it_was_written(
     assert memory.known.traces == KNOWN.traces
     received = [d.received for d in memory.known.dispatches.values()]
     assert received == [d.received for d in KNOWN.dispatches.values()]
+
+
+async def test_of_what_is_kept_age_and_size_can_be_told(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    await MemoryStore(hass, "account").async_save(MEMORY)
+    file = disk / "voltus.account"
+    os.utime(file, (NOON.timestamp(), NOON.timestamp()))
+    assert await async_files(hass, "account") == {
+        "voltus.account": {"saved": NOON.isoformat(), "bytes": file.stat().st_size},
+        "voltus.account.log": None,
+    }
 
 
 async def test_another_origin_is_a_new_world(hass: HomeAssistant, disk: Path) -> None:

@@ -14,13 +14,15 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from packaging.requirements import Requirement
 import pytest
+from pytest_homeassistant_custom_component.common import get_system_health_info
 import voluptuous as vol
 
 import custom_components.voltus as integration
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
-from tests.builders import wire_dispatch
+from custom_components.voltus.issues import FIXABLE
+from tests.builders import at, wire_dispatch
 
 from .stage import Stage
 
@@ -57,6 +59,15 @@ def constant(node: ast.expr) -> str | None:
 def keywords(call: ast.Call) -> dict[str, ast.expr]:
     """Return the keyword arguments of a call."""
     return {each.arg: each.value for each in call.keywords if each.arg}
+
+
+def reasons(room: str) -> set[str | None]:
+    """Return the reasons for which flows of a module are ended early."""
+    return {
+        constant(keywords(node)["reason"])
+        for node in ast.walk(SOURCES[room])
+        if isinstance(node, ast.Call) and "reason" in keywords(node)
+    }
 
 
 def leaves(texts: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
@@ -130,9 +141,7 @@ def test_every_error_has_a_text() -> None:
 
 
 def test_every_reason_to_end_a_flow_has_a_text() -> None:
-    assert not calls("async_abort") or not [
-        call for call in calls("async_abort") if "reason" in keywords(call)
-    ]
+    assert not reasons("config_flow")
     assert TEXTS["config"]["abort"].keys() == HOME_ASSISTANTS_OWN_REASONS
     assert "abort" not in TEXTS["options"]
 
@@ -168,7 +177,7 @@ def test_every_issue_has_a_text_and_its_placeholders() -> None:
         assert isinstance(filled, ast.Dict)
         names = {constant(name) for name in filled.keys if name}
         raised[constant(call.args[0])] = names | {"name"}
-        fixable = len(call.args) > 2
+        fixable = constant(call.args[0]) in FIXABLE
         texts = TEXTS["issues"][constant(call.args[0])]
         assert texts["title"]
         assert texts.keys() == {"title", "fix_flow" if fixable else "description"}
@@ -176,6 +185,31 @@ def test_every_issue_has_a_text_and_its_placeholders() -> None:
         key: {name for _, text in leaves(texts) for name in placeholders(text)}
         for key, texts in TEXTS["issues"].items()
     }
+
+
+def test_every_fix_flow_has_a_text_for_its_steps_and_its_ends() -> None:
+    flows = import_module("custom_components.voltus.repairs").FLOWS
+    for key, flow in flows.items():
+        steps = {
+            name.removeprefix("async_step_")
+            for name in dir(flow)
+            if name.startswith("async_step_")
+        }
+        texts = TEXTS["issues"][key]["fix_flow"]
+        # The first step only leads to the one that asks.
+        assert texts["step"].keys() == steps - {"init"}
+        for step in texts["step"].values():
+            assert step.keys() == {"title", "description"}
+        assert texts["abort"].keys() == reasons("repairs")
+
+
+async def test_every_line_of_system_health_has_a_text(stage: Stage) -> None:
+    stage.publish(wire_dispatch("d1", at(10), at(20)))
+    await stage.set_up()
+    assert await async_setup_component(stage.hass, "system_health", {})
+    shown = await get_system_health_info(stage.hass, DOMAIN)
+    assert await shown["reachable"] == "ok"
+    assert TEXTS["system_health"]["info"].keys() == shown.keys()
 
 
 async def test_every_entity_has_a_name_and_an_icon(stage: Stage) -> None:

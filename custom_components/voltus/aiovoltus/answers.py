@@ -35,10 +35,16 @@ class Absence:
 @final
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The sites that take part, and since when each was absent from `GET /sites`."""
+    """The sites that take part, and since when each was absent from `GET /sites`.
+
+    `called` tells whether that was ever answered. `new` are the sites that have
+    appeared since its first answer and that nobody has confirmed yet.
+    """
 
     sites: Mapping[str, Site] = field(default_factory=dict, hash=False)
     absent_since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    called: bool = False
+    new: frozenset[str] = frozenset()
 
 
 PRODUCTION_ABSENCE = Absence(apart=timedelta(seconds=60), withdraw_active=False)
@@ -169,7 +175,9 @@ def introduce(roster: Roster, dispatches: Iterable[Dispatch]) -> Roster:
         for site in dispatch.sites
         if site.id not in roster.sites
     }
-    return replace(roster, sites={**roster.sites, **new}) if new else roster
+    if not new:
+        return roster
+    return replace(roster, sites={**roster.sites, **new}, new=_new(roster, new.keys()))
 
 
 def roll_call(
@@ -181,9 +189,11 @@ def roll_call(
     dispatch that is not over names it. An empty answer proves nothing.
     """
     sites = {**roster.sites, **answer.sites}
+    new = _new(roster, answer.sites.keys() - roster.sites.keys())
     absent = roster.absent_since.items()
     if not answer.complete or not answer.sites:
-        return Roster(sites, {i: t for i, t in absent if i not in answer.sites})
+        still = {i: since for i, since in absent if i not in answer.sites}
+        return Roster(sites, still, called=True, new=new)
     called_on = {
         site.id
         for dispatch in snapshot.dispatches.values()
@@ -202,7 +212,19 @@ def roll_call(
     return Roster(
         {site_id: site for site_id, site in sites.items() if site_id not in gone},
         {i: since for i, since in absent_since.items() if i not in gone},
+        called=True,
+        new=new - gone,
     )
+
+
+def confirm(roster: Roster, site_ids: Iterable[str]) -> Roster:
+    """Take the operator's word that these sites are seen to."""
+    return replace(roster, new=roster.new.difference(site_ids))
+
+
+def _new(roster: Roster, appeared: Iterable[str]) -> frozenset[str]:
+    """Return what is new; what comes before the first roll call is the first set-up."""
+    return roster.new.union(appeared) if roster.called else roster.new
 
 
 def _outdated(snapshot: Snapshot, dispatch_id: str, asked: int) -> bool:

@@ -1,12 +1,13 @@
 """The conversation with Voltus' REST API, version 2022-04-15."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 import ipaddress
 import json
-from typing import Final, NoReturn, override
+from typing import Final, NoReturn, final, override
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
@@ -29,6 +30,23 @@ PUBLIC_KEY: Final = "secret"
 _VERSION = "2022-04-15"
 _TIMEOUT = ClientTimeout(total=10)
 _LARGEST_BODY = 10 * 1024 * 1024
+_RATE_LIMIT = ("limit", "remaining", "reset")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is to be seen of an answer, good or bad, besides its content.
+
+    `size` is that of the body in bytes, `server_time` the `Date`, to the second.
+    `rate_limit` has what the headers `x-ratelimit-limit`, `-remaining` and `-reset`
+    say; Voltus does not document them.
+    """
+
+    status: int
+    size: int
+    server_time: datetime | None = None
+    rate_limit: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 class VoltusClient:
@@ -36,8 +54,8 @@ class VoltusClient:
 
     The key is sent to the origin given and nowhere else: no redirect is followed. The
     session is the caller's and is never closed here. Every method raises VoltusError,
-    by its kinds in `errors`, and nothing else. `server_time` is the `Date` of the last
-    answer, to the second.
+    by its kinds in `errors`, and nothing else. `exchange` is that of the last request,
+    None if it brought no answer.
     """
 
     def __init__(self, session: ClientSession, origin: str, api_key: str) -> None:
@@ -45,7 +63,7 @@ class VoltusClient:
         self._session = session
         self._base = URL(origin) / _VERSION
         self._api_key = api_key
-        self.server_time: datetime | None = None
+        self.exchange: Exchange | None = None
 
     @override
     def __repr__(self) -> str:
@@ -104,6 +122,7 @@ class VoltusClient:
     ) -> bytes:
         url = self._base.joinpath(*path)
         headers = {"X-Voltus-API-Key": self._api_key, "Accept": "application/json"}
+        self.exchange = None
         try:
             async with self._session.request(
                 method,
@@ -113,13 +132,15 @@ class VoltusClient:
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             ) as response:
-                self.server_time = _date(response)
                 content = await _read(response)
         except TimeoutError:
             failure = f"did not answer within {_TIMEOUT.total:g} seconds"
         except (ClientError, OSError, ValueError) as err:
             failure = f"could not be reached ({type(err).__name__})"
         else:
+            self.exchange = Exchange(
+                response.status, len(content), _date(response), _rate_limit(response)
+            )
             if not 200 <= response.status < 300:
                 # A host that echoes the key must not get it into a log.
                 _refuse(response, content.replace(self._api_key.encode(), b"..."))
@@ -226,6 +247,13 @@ def _date(response: ClientResponse) -> datetime | None:
     except ValueError:
         return None
     return date.replace(tzinfo=date.tzinfo or UTC)
+
+
+def _rate_limit(response: ClientResponse) -> dict[str, int]:
+    headers = {
+        name: response.headers.get(f"x-ratelimit-{name}", "") for name in _RATE_LIMIT
+    }
+    return {name: int(text[:9]) for name, text in headers.items() if text.isdecimal()}
 
 
 def _no_number(name: str) -> NoReturn:

@@ -1,0 +1,163 @@
+"""What happened to a dispatch, as a sentence in the logbook.
+
+The name comes before the message: "Voltus announced dispatch 5j94 for ...".
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.logbook import (
+    LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util.dt import utcnow
+
+from .aiovoltus.schedule import ChangeType
+from .const import DOMAIN
+from .words import kilowatts, listed, moment
+
+type Data = Mapping[str, Any]
+
+VERBS: Mapping[ChangeType, str] = {
+    ChangeType.CREATED: "announced",
+    ChangeType.UPDATED: "updated",
+    ChangeType.STARTED: "started",
+    ChangeType.ENDED: "ended",
+    ChangeType.CANCELLED: "cancelled",
+}
+REASONS: Mapping[str, str] = {
+    "unauthorized": "no longer authorized",
+    "withdrawn": "no longer known to Voltus",
+}
+# Of a field that is changed, what it is now.
+FLAGS: Mapping[str, Mapping[bool, str]] = {
+    "authorized": {True: "authorized again", False: "no longer authorized"},
+    "test": {True: "now a test", False: "no longer a test"},
+    "withdrawn": {True: "no longer known to Voltus", False: "known again"},
+}
+
+
+@callback
+def async_describe_events(
+    hass: HomeAssistant,
+    async_describe_event: Callable[[str, str, Callable[[Event], dict[str, Any]]], None],
+) -> None:
+    """Describe the five events."""
+
+    def describe(change: ChangeType) -> Callable[[Event], dict[str, Any]]:
+        @callback
+        def entry(event: Event) -> dict[str, Any]:
+            return _entry(hass, change, event.data)
+
+        return entry
+
+    for change in ChangeType:
+        async_describe_event(DOMAIN, f"{DOMAIN}_dispatch_{change}", describe(change))
+
+
+def _entry(hass: HomeAssistant, change: ChangeType, data: Data) -> dict[str, Any]:
+    entry_id = str(data.get("entry_id"))
+    entry = hass.config_entries.async_get_entry(entry_id)
+    return {
+        # The entry may be gone by now.
+        LOGBOOK_ENTRY_NAME: entry.title if entry else "Voltus",
+        LOGBOOK_ENTRY_MESSAGE: _message(change, data),
+        LOGBOOK_ENTRY_ENTITY_ID: er.async_get(hass).async_get_entity_id(
+            "event", DOMAIN, f"{entry_id}_dispatch"
+        ),
+    }
+
+
+def _message(change: ChangeType, data: Data) -> str:
+    """Return the message of an event; the recorder drops data of more than 32 KB."""
+    if not data:
+        return f"{VERBS[change]} a dispatch"
+    marks = [
+        *(["test"] if data["test"] else []),
+        *([] if data["actionable"] else ["not acted on here"]),
+    ]
+    more = _details(data)
+    return (
+        f"{VERBS[change]} dispatch {data['dispatch_id']}"
+        f" for {listed([site['name'] for site in data['sites']])}"
+        f", {_span(data)}, {_amount(data['commitment'])}"
+        + (f" ({', '.join(marks)})" if marks else "")
+        + (f": {more}" if more else "")
+    )
+
+
+def _details(data: Data) -> str:
+    """Return what there is to add: the reason, what has changed, what was missed."""
+    if data.get("missed"):
+        return "its start was never announced"
+    if "reason" in data:
+        return REASONS[data["reason"]]
+    return "; ".join(_changes(data))
+
+
+def _changes(data: Data) -> list[str]:
+    """Return what an update has changed, each in words.
+
+    A modification number comes with every change; it is told where there is no other.
+    """
+    changes = dict(data.get("changes", {}))
+    if len(changes) > 1:
+        changes.pop("modification_number", None)
+    return [
+        part
+        for field, change in changes.items()
+        for part in _change(field, change, data)
+    ]
+
+
+def _change(field: str, change: Data, data: Data) -> list[str]:
+    if field == "sites":
+        return _sites(change, data)
+    old, new = change["old"], change["new"]
+    if field in FLAGS:
+        return [FLAGS[field][new]]
+    if field in ("start_time", "end_time"):
+        return [_moved(field.removesuffix("_time"), old, new)]
+    return [f"{field.replace('_', ' ')} changed"]
+
+
+def _moved(name: str, old: str | None, new: str | None) -> str:
+    if new is None:
+        return f"{name} taken back"
+    if old is None:
+        return f"{name} set to {moment(_time(new), utcnow())}"
+    return f"{name} moved from {_span_of(old, new)}"
+
+
+def _sites(change: Data, data: Data) -> list[str]:
+    names = {site["id"]: site["name"] for site in data["sites"]}
+    return [
+        f"{listed([names.get(site_id, site_id) for site_id in ids])} {what}"
+        for what, ids in change.items()
+        if ids
+    ]
+
+
+def _span(data: Data) -> str:
+    start, end = data["start_time"], data["end_time"]
+    if end is None:
+        return f"from {moment(_time(start), utcnow())}, end open"
+    return _span_of(start, end)
+
+
+def _span_of(first: str, second: str) -> str:
+    """Return "14:00 to 15:00", with a date where it is not today's or not the same."""
+    begin, end = _time(first), _time(second)
+    return f"{moment(begin, utcnow())} to {moment(end, begin)}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _amount(commitment: float | None) -> str:
+    return "no amount stated" if commitment is None else kilowatts(commitment)

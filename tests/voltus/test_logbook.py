@@ -1,0 +1,279 @@
+"""What the logbook says of a dispatch."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.recorder import Recorder
+from homeassistant.core import Event
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.logbook import async_describe_events
+from tests.builders import at, wire_dispatch, wire_time
+
+from .stage import EVENTS, Stage
+
+type Describe = Callable[[Event[Any]], dict[str, Any]]
+
+ONE, TWO = at(60), at(120)
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(
+    recorder_db_url: str, enable_custom_integrations: None
+) -> None:
+    """Have a database before there is a Home Assistant, as the recorder's fixture asks."""
+
+
+def described(stage: Stage) -> list[dict[str, Any]]:
+    """Return the entries of all that was told, in order."""
+    handlers: dict[str, Describe] = {}
+
+    def record(domain: str, event_type: str, describe: Describe) -> None:
+        assert domain == DOMAIN
+        handlers[event_type] = describe
+
+    async_describe_events(stage.hass, record)
+    assert handlers.keys() == {f"{DOMAIN}_dispatch_{kind}" for kind in EVENTS}
+    return [handlers[str(event.event_type)](event) for event in stage.told]
+
+
+def messages(stage: Stage) -> list[str]:
+    """Return what they say."""
+    return [entry["message"] for entry in described(stage)]
+
+
+def named(names: Mapping[str, str], **fields: Any) -> dict[str, Any]:
+    """Return a dispatch of 110 kW in all to sites of these names."""
+    sites = [
+        {
+            "id": i,
+            "name": name,
+            "customer_location_id": "",
+            "commitment": 110 / len(names),
+        }
+        for i, name in names.items()
+    ]
+    return wire_dispatch("5j94", ONE, TWO) | {"sites": sites} | fields
+
+
+COLD = {"s1": "Riverside Cold Storage"}
+WHOLE = "dispatch 5j94 for Riverside Cold Storage, 13:00 to 14:00, 110 kW"
+
+
+async def test_a_dispatch_from_its_announcement_to_its_end(stage: Stage) -> None:
+    stage.publish(named(COLD))
+    await stage.set_up()
+    await stage.move_to(ONE)
+    await stage.move_to(TWO)
+    assert messages(stage) == [
+        f"announced {WHOLE}",
+        f"started {WHOLE}",
+        f"ended {WHOLE}",
+    ]
+
+
+async def test_the_entry_names_the_account_and_its_event_entity(stage: Stage) -> None:
+    stage.publish(named(COLD))
+    await stage.set_up()
+    (entry,) = described(stage)
+    assert entry["name"] == "Voltus sandbox"
+    assert entry["entity_id"] == stage.entity_id("dispatch")
+
+
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        pytest.param(
+            named(COLD, test=True),
+            f"announced {WHOLE} (test, not acted on here)",
+            id="a test",
+        ),
+        pytest.param(
+            named({"s1": "A", "s2": "B"}),
+            "announced dispatch 5j94 for A and B, 13:00 to 14:00, 110 kW",
+            id="two sites",
+        ),
+        pytest.param(
+            named({"s1": "A", "s2": "B", "s3": "C", "s4": "D"}),
+            "announced dispatch 5j94 for A and 3 more, 13:00 to 14:00, 110 kW",
+            id="many sites",
+        ),
+        pytest.param(
+            named(COLD, end_time=None),
+            "announced dispatch 5j94 for Riverside Cold Storage, from 13:00, end open,"
+            " 110 kW",
+            id="no end",
+        ),
+        pytest.param(
+            wire_dispatch("5j94", ONE, TWO, {"s1": None}),
+            "announced dispatch 5j94 for Site s1, 13:00 to 14:00, no amount stated",
+            id="no amount",
+        ),
+        pytest.param(
+            named(COLD, end_time=wire_time(at(30 * 60))),
+            "announced dispatch 5j94 for Riverside Cold Storage,"
+            " 13:00 to 2026-07-16 18:00, 110 kW",
+            id="into another day",
+        ),
+    ],
+)
+async def test_an_announcement_says_who_when_and_how_much(
+    stage: Stage, wire: dict[str, Any], message: str
+) -> None:
+    stage.publish(wire)
+    await stage.set_up()
+    assert messages(stage) == [message]
+
+
+async def test_a_test_that_is_acted_on_is_only_a_test(stage: Stage) -> None:
+    stage.hass.config_entries.async_update_entry(
+        stage.entry, options={"act_on_test_dispatches": True}
+    )
+    stage.publish(named(COLD, test=True))
+    await stage.set_up()
+    assert messages(stage) == [f"announced {WHOLE} (test)"]
+
+
+async def test_times_are_local_and_tell_the_day_if_it_is_another(stage: Stage) -> None:
+    await stage.hass.config.async_set_time_zone("US/Pacific")
+    stage.publish(named(COLD))
+    await stage.set_up()
+    assert messages(stage)[0].endswith(", 06:00 to 07:00, 110 kW")
+    stage.freezer.move_to(at(24 * 60))
+    assert messages(stage)[0].endswith(", 2026-07-15 06:00 to 07:00, 110 kW")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"start_time": wire_time(at(90))}, "start moved from 13:00 to 13:30"),
+        (
+            {"end_time": wire_time(at(25 * 60))},
+            "end moved from 14:00 to 2026-07-16 13:00",
+        ),
+        ({"end_time": None}, "end taken back"),
+        ({"test": True}, "now a test"),
+        ({"program": None}, "program changed"),
+        ({"metadata": {"a": 1}}, "metadata changed"),
+        ({"modification_number": 7}, "modification number changed"),
+        (
+            {"modification_number": 7, "end_time": wire_time(at(90))},
+            "end moved from 14:00 to 13:30",
+        ),
+        (
+            {"test": True, "end_time": wire_time(at(90))},
+            "end moved from 14:00 to 13:30; now a test",
+        ),
+        (
+            {"sites": named({"s1": "A", "s2": "B"})["sites"]},
+            "B added; A changed",
+        ),
+        ({"sites": named({"s2": "B"})["sites"]}, "B added; s1 removed"),
+    ],
+)
+async def test_an_update_says_what_has_changed(
+    stage: Stage, change: dict[str, Any], words: str
+) -> None:
+    stage.publish(named({"s1": "A"}))
+    await stage.set_up()
+    stage.publish(named({"s1": "A"}, **change))
+    await stage.poll()
+    message = messages(stage)[-1]
+    assert message.startswith("updated dispatch 5j94 for ")
+    assert set(message.partition(": ")[2].split("; ")) == set(words.split("; "))
+
+
+async def test_an_end_that_is_set_at_last_is_told(stage: Stage) -> None:
+    stage.publish(named(COLD, end_time=None))
+    await stage.set_up()
+    stage.publish(named(COLD))
+    await stage.poll()
+    assert messages(stage)[-1] == f"updated {WHOLE}: end set to 14:00"
+
+
+async def test_a_cancel_says_why_and_a_return_says_so(stage: Stage) -> None:
+    stage.publish(named(COLD))
+    await stage.set_up()
+    stage.publish(named(COLD, authorized=False))
+    await stage.poll()
+    stage.publish(named(COLD))
+    await stage.poll()
+    stage.publish()
+    for minute in (1, 2, 3):
+        await stage.move_to(at(minute))
+    stage.publish(named(COLD))
+    await stage.poll()
+    assert messages(stage)[1:] == [
+        f"cancelled {WHOLE}: no longer authorized",
+        f"updated {WHOLE}: authorized again",
+        f"cancelled {WHOLE}: no longer known to Voltus",
+        f"updated {WHOLE}: known again",
+    ]
+
+
+async def test_an_end_without_a_start_says_so(stage: Stage) -> None:
+    stage.publish(named(COLD))
+    await stage.set_up()
+    await stage.move_to(at(150))
+    assert messages(stage)[-1] == f"ended {WHOLE}: its start was never announced"
+
+
+async def test_what_remains_of_an_account_or_an_event_can_still_be_read(
+    stage: Stage,
+) -> None:
+    stage.publish(named(COLD))
+    await stage.set_up()
+    await stage.hass.config_entries.async_remove(stage.entry.entry_id)
+    er.async_get(stage.hass).async_clear_config_entry(stage.entry.entry_id)
+    (entry,) = described(stage)
+    assert (entry["name"], entry["message"]) == ("Voltus", f"announced {WHOLE}")
+    assert entry["entity_id"] is None
+    # The recorder keeps no data of more than 32 KB.
+    stage.told[0] = Event(stage.told[0].event_type, {})
+    assert messages(stage) == ["announced a dispatch"]
+
+
+@pytest.mark.parametrize("far", ["0001-01-01T03:00:00Z", "9999-12-31T23:00:00Z"])
+async def test_the_end_of_the_calendar_can_be_told(stage: Stage, far: str) -> None:
+    await stage.hass.config.async_set_time_zone("Pacific/Kiritimati")
+    stage.publish(named(COLD, start_time=far, end_time=None))
+    await stage.set_up()
+    assert messages(stage)
+
+
+async def test_home_assistants_logbook_shows_it_on_the_device(
+    recorder_mock: Recorder, stage: Stage, hass_ws_client: WebSocketGenerator
+) -> None:
+    # Its pages are no part of the harness.
+    stage.hass.config.components.add("frontend")
+    assert await async_setup_component(stage.hass, "logbook", {})
+    stage.publish(named(COLD))
+    await stage.set_up()
+    await async_wait_recording_done(stage.hass)
+    client = await hass_ws_client()
+    await client.send_json_auto_id(
+        {
+            "type": "logbook/get_events",
+            "start_time": at(-1).isoformat(),
+            "end_time": at(1).isoformat(),
+            "device_ids": [stage.told[0].data["device_id"]],
+        }
+    )
+    answer = await client.receive_json()
+    (shown,) = [entry for entry in answer["result"] if entry.get("domain") == DOMAIN]
+    when = datetime.fromtimestamp(shown.pop("when"), at(0).tzinfo)
+    assert abs((when - at(0)).total_seconds()) < 1
+    assert shown == {
+        "domain": DOMAIN,
+        "entity_id": stage.entity_id("dispatch"),
+        "message": f"announced {WHOLE}",
+        "name": "Voltus sandbox",
+    }
