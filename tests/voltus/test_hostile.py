@@ -23,7 +23,7 @@ from custom_components.voltus import coordinator
 from custom_components.voltus.aiovoltus import answers
 from custom_components.voltus.aiovoltus.models import MOST_ITEMS, Json, Listing
 from custom_components.voltus.aiovoltus.schedule import Policy, look
-from custom_components.voltus.services import _scopes
+from custom_components.voltus.saved_states import _scopes
 from custom_components.voltus.store import (
     _UNREADABLE,
     MemoryStore,
