@@ -1,13 +1,84 @@
-"""The actions."""
+"""The actions: who may call them, with what, and what they answer."""
 
-from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import HomeAssistant
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+)
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import (
+    async_get_config_entry,
+    async_register_admin_service,
+)
+from homeassistant.util.dt import as_utc
 import voluptuous as vol
 
+from .aiovoltus.certification import Scenario
+from .aiovoltus.schedule import Status
+from .certify import create_test_dispatch, run_scenario
 from .const import DOMAIN
+from .coordinator import VoltusConfigEntry
+from .report import get_dispatches, get_log
 from .saved_states import ATTR_SCOPE, SavedStates
 
+
+def _instant(value: object) -> datetime:
+    """Read a time, as UTC; one without a zone is Home Assistant's."""
+    try:
+        return as_utc(cv.datetime(value))
+    except OverflowError as err:
+        raise vol.Invalid("beyond the calendar") from err
+
+
+def _duration(value: object) -> timedelta:
+    """Read a duration, which may be negative."""
+    try:
+        duration: timedelta = cv.time_period(value)
+    except OverflowError as err:
+        raise vol.Invalid("longer than any calendar") from err
+    return duration
+
+
+_ACCOUNT = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_PERIOD = {vol.Optional("start"): _instant, vol.Optional("end"): _instant}
+
+CREATE_TEST_DISPATCH_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("start_time"): _instant,
+        vol.Optional("duration"): _duration,
+        vol.Optional("program_id"): vol.Coerce(int),
+    }
+)
+RUN_SCENARIO_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Required("scenario"): vol.Coerce(Scenario),
+        vol.Optional("length"): _duration,
+        vol.Optional("gap"): _duration,
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional("commitment"): vol.All(
+            vol.Coerce(float), vol.Range(min=0, max=10**6)
+        ),
+    }
+)
+GET_DISPATCHES_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("status"): vol.All(cv.ensure_list, [vol.Coerce(Status)]),
+        vol.Optional("site_id"): cv.string,
+        **_PERIOD,
+    }
+)
+GET_LOG_SCHEMA = vol.Schema(
+    {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
+)
 SAVE_SCHEMA = vol.Schema(
     {vol.Required(ATTR_SCOPE): cv.string, vol.Required(ATTR_ENTITY_ID): cv.entity_ids}
 )
@@ -20,9 +91,43 @@ async def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     saved_states = SavedStates(hass)
     await saved_states.async_load()
+    for act, schema in (
+        (create_test_dispatch, CREATE_TEST_DISPATCH_SCHEMA),
+        (run_scenario, RUN_SCENARIO_SCHEMA),
+    ):
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            act.__name__,
+            _for_account(act),
+            schema,
+            SupportsResponse.OPTIONAL,
+        )
+    for ask, schema in (
+        (get_dispatches, GET_DISPATCHES_SCHEMA),
+        (get_log, GET_LOG_SCHEMA),
+    ):
+        hass.services.async_register(
+            DOMAIN, ask.__name__, _for_account(ask), schema, SupportsResponse.ONLY
+        )
     hass.services.async_register(
         DOMAIN, "save_states", saved_states.async_save_states, SAVE_SCHEMA
     )
     hass.services.async_register(
         DOMAIN, "restore_states", saved_states.async_restore_states, RESTORE_SCHEMA
     )
+
+
+def _for_account(
+    act: Callable[..., Coroutine[Any, Any, ServiceResponse]],
+) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
+    """Have something done for the account that is named, or the only one there is."""
+
+    async def handle(call: ServiceCall) -> ServiceResponse:
+        fields = dict(call.data)
+        entry: VoltusConfigEntry = async_get_config_entry(
+            call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
+        )
+        return await act(entry.runtime_data, **fields)
+
+    return handle

@@ -12,6 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
 from .aiovoltus.answers import Roster
+from .aiovoltus.certification import verdicts
 from .aiovoltus.models import (
     Dispatch,
     Json,
@@ -393,6 +394,7 @@ def _log_content(
         parse_time(row["announced"])
         if not isinstance(row["type"], str):
             raise ValueError("not a row")
+    verdicts(rows, datetime.max.replace(tzinfo=UTC))  # raises for what it cannot read
     return str(content["origin"]), rows, {dispatch.id: dispatch for dispatch in past}
 
 

@@ -22,10 +22,10 @@ SHORTEST_CURTAILING = timedelta(minutes=10)
 ANSWER_WITHIN = timedelta(seconds=10)
 PUNCTUAL = timedelta(seconds=1)
 
-SCENARIO = "scenario"
-CURTAILMENT_STARTED = "curtailment_started"
-CURTAILMENT_ENDED = "curtailment_ended"
-"""What the rows of a log are that this is judged by."""
+_SCENARIO = "scenario"
+_STARTED = "curtailment_started"
+_ENDED = "curtailment_ended"
+"""The types of the rows of a log by which this is judged."""
 
 type Span = tuple[datetime, datetime]
 """From when until just before when."""
@@ -349,12 +349,12 @@ def curtailments(rows: Iterable[Mapping[str, Json]]) -> list[Curtailed]:
     open_ones: dict[str, Curtailed] = {}
     over: list[Curtailed] = []
     for row in rows:
-        if row["type"] not in (CURTAILMENT_STARTED, CURTAILMENT_ENDED):
+        if row["type"] not in (_STARTED, _ENDED):
             continue
         at, dispatch_ids = parse_time(row["announced"]), _texts(row["dispatch_ids"])
         for site_id in _texts(row["sites"]):
             before = open_ones.pop(site_id, None)
-            if row["type"] == CURTAILMENT_STARTED:
+            if row["type"] == _STARTED:
                 open_ones[site_id] = before or Curtailed(site_id, at, dispatch_ids)
             elif before:
                 over.append(before.ended(at, dispatch_ids))
@@ -367,7 +367,7 @@ def as_row(course: Course) -> dict[str, Json]:
     """Return the row of a log that says that this scenario was posted."""
     return {
         "announced": course.posted.isoformat(),
-        "type": SCENARIO,
+        "type": _SCENARIO,
         "scenario": course.scenario.value,
         "sites": [site.id for site in course.dispatches[0].sites],
         "expected": [each.as_json() for each in course.expected],
@@ -384,7 +384,7 @@ def verdicts(
     """
     rows = list(rows)
     curtailed = curtailments(rows)
-    posted = [row for row in rows if row["type"] == SCENARIO]
+    posted = [row for row in rows if row["type"] == _SCENARIO]
     return [
         _verdict(row, after, curtailed, now)
         for row, after in zip_longest(posted, posted[1:])
@@ -413,11 +413,13 @@ def _verdict(
             "in its place, before it was over"
         )
     outcome = Outcome.RUNNING if now < until else Outcome.PASSED
+    if reasons:
+        outcome = Outcome.FAILED
     told = ("scenario", "sites", "expected", "until")
     return {
         "posted": row["announced"],
         **{name: row[name] for name in told},
-        "verdict": Outcome.FAILED if reasons else outcome,
+        "verdict": outcome.value,
         "reasons": [*reasons],
     }
 
