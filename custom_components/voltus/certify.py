@@ -16,7 +16,6 @@ from .aiovoltus.certification import (
     Reaction,
     Scenario,
     as_request,
-    as_row,
     course,
     curtails_before_cancel,
     timetable,
@@ -30,6 +29,7 @@ from .aiovoltus.errors import (
     VoltusRequestError,
 )
 from .aiovoltus.models import Dispatch, DispatchSite, Json
+from .aiovoltus.verdict import as_row
 from .const import DOMAIN
 from .coordinator import VoltusCoordinator
 from .options import poll_interval

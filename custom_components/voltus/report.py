@@ -6,14 +6,10 @@ from datetime import datetime
 from homeassistant.core import ServiceResponse
 from homeassistant.util.dt import utcnow
 
-from .aiovoltus.certification import (
-    Curtailed,
-    curtailments,
-    verdicts,
-)
 from .aiovoltus.models import Dispatch, Json, parse_time
 from .aiovoltus.schedule import Look, Status
 from .aiovoltus.schedule import status as status_of
+from .aiovoltus.verdict import Curtailed, curtailments, verdicts
 from .certify import check_sites
 from .coordinator import VoltusCoordinator
 

@@ -12,7 +12,6 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
 from .aiovoltus.answers import Roster
-from .aiovoltus.certification import verdicts
 from .aiovoltus.models import (
     Dispatch,
     Json,
@@ -24,6 +23,7 @@ from .aiovoltus.models import (
     parse_time,
 )
 from .aiovoltus.schedule import Change, ChangeType, Look
+from .aiovoltus.verdict import verdicts
 from .announcement import Tellings, Turn
 from .const import DOMAIN, LOGGER
 

@@ -1,4 +1,4 @@
-"""Voltus' certification: its scenarios, what has to come of them, and whether it did.
+"""Voltus' certification: its scenarios, and what has to come of them.
 
 A scenario is a list of versions of dispatches, each published at its `received`. Times
 are counted from T, the minute in which it is posted. What has to come of it is said as
@@ -6,14 +6,15 @@ four instants for each curtailment: news travels by polls, so between the first 
 `curtail` may come on and between the last two it may go off.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain, zip_longest
-from typing import NamedTuple, Self, final, override
+from itertools import chain
+from typing import NamedTuple, Self, final
 
 from .models import Dispatch, DispatchSite, Json, Program, parse_time
+from .schedule import ChangeType
 
 SHORTEST = timedelta(minutes=3)
 """Less could pass between two polls: T is up to a minute old, and a poll as slow."""
@@ -21,14 +22,6 @@ LONGEST = timedelta(hours=24)
 SHORTEST_CURTAILING = timedelta(minutes=10)
 ANSWER_WITHIN = timedelta(seconds=10)
 PUNCTUAL = timedelta(seconds=1)
-
-_SCENARIO = "scenario"
-_STARTED = "curtailment_started"
-_ENDED = "curtailment_ended"
-"""The types of the rows of a log by which this is judged."""
-
-type Span = tuple[datetime, datetime]
-"""From when until just before when."""
 
 
 class Scenario(StrEnum):
@@ -40,14 +33,6 @@ class Scenario(StrEnum):
     CANCELLED = "cancelled"
     CURTAILING = "curtailing"
     CLEAR = "clear"
-
-
-class Outcome(StrEnum):
-    """What can be said of a scenario."""
-
-    RUNNING = "running"
-    PASSED = "passed"
-    FAILED = "failed"
 
 
 @final
@@ -107,6 +92,16 @@ class Course:
         """What passes, in words."""
         return _SCRIPTS[self.scenario].criterion
 
+    @property
+    def changes(self) -> list[tuple[ChangeType, datetime]]:
+        """What has to be announced, each with the start of its dispatch."""
+        last = {each.id: each for each in self.dispatches}
+        return [
+            (change, each.start_time)
+            for each in last.values()
+            for change in (_OBEYED if each.authorized else _DROPPED)
+        ]
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -118,40 +113,8 @@ class Step:
     until: datetime | None = None
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A time in which `curtail` of a site was on or off and ought not to have been."""
-
-    site_id: str
-    span: Span
-    curtail: bool
-
-    @override
-    def __str__(self) -> str:
-        """Return it as a sentence."""
-        begin, end = self.span
-        was, expected = ("on", "off") if self.curtail else ("off", "on")
-        return (
-            f"{begin.isoformat(timespec='seconds')}: curtail of {self.site_id} was "
-            f"{was} for {(end - begin).total_seconds():.0f} s and had to be {expected}"
-        )
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Curtailed:
-    """When `curtail` of a site was on, and for which dispatches; `off` is to come."""
-
-    site_id: str
-    on: datetime
-    dispatch_ids: tuple[str, ...]
-    off: datetime | None = None
-
-    def ended(self, at: datetime, dispatch_ids: tuple[str, ...]) -> Curtailed:
-        """Return it as it is when it is over."""
-        named = tuple(dict.fromkeys((*self.dispatch_ids, *dispatch_ids)))
-        return replace(self, off=at, dispatch_ids=named)
+_OBEYED = (ChangeType.CREATED, ChangeType.STARTED, ChangeType.ENDED)
+_DROPPED = (ChangeType.CREATED, ChangeType.CANCELLED)
 
 
 class _Version(NamedTuple):
@@ -307,7 +270,11 @@ def as_request(course: Course) -> dict[str, Json]:
 
 def timetable(course: Course) -> list[Step]:
     """Return what is going to happen: at Voltus', and here."""
-    published = [Step(each.received, _publication(each)) for each in course.dispatches]
+    published = [
+        Step(each.received, _publication(each))
+        for each in course.dispatches
+        if course.scenario is not Scenario.CLEAR
+    ]
     here = [
         step
         for each in course.expected
@@ -317,121 +284,6 @@ def timetable(course: Course) -> list[Step]:
         )
     ]
     return sorted([*published, *here], key=lambda step: step.at)
-
-
-def faults(
-    expected: Iterable[Expected], curtailed: Mapping[str, Sequence[Span]], seen: Span
-) -> list[Fault]:
-    """Return where `curtail` was not as expected, in the time that was `seen`.
-
-    `curtailed` has for each site that takes part when `curtail` was on, in order.
-    """
-    expected = list(expected)
-    must = _within(seen, ((each.on_by, each.off_from) for each in expected))
-    may = [(each.on_from, each.off_by) for each in expected]
-    found = [
-        Fault(site_id, span, curtail=curtail)
-        for site_id, spans in curtailed.items()
-        for curtail, part, others in (
-            (False, must, spans),
-            (True, _within(seen, spans), may),
-        )
-        for span in _outside(part, others)
-    ]
-    return sorted(found, key=lambda fault: (fault.span, fault.site_id))
-
-
-def curtailments(rows: Iterable[Mapping[str, Json]]) -> list[Curtailed]:
-    """Return from the rows of a log when `curtail` was on, in order of its coming on.
-
-    Rows that repeat what was so already, as a crash may leave them, say nothing new.
-    """
-    open_ones: dict[str, Curtailed] = {}
-    over: list[Curtailed] = []
-    for row in rows:
-        if row["type"] not in (_STARTED, _ENDED):
-            continue
-        at, dispatch_ids = parse_time(row["announced"]), _texts(row["dispatch_ids"])
-        for site_id in _texts(row["sites"]):
-            before = open_ones.pop(site_id, None)
-            if row["type"] == _STARTED:
-                open_ones[site_id] = before or Curtailed(site_id, at, dispatch_ids)
-            elif before:
-                over.append(before.ended(at, dispatch_ids))
-    return sorted(
-        [*over, *open_ones.values()], key=lambda each: (each.on, each.site_id)
-    )
-
-
-def as_row(course: Course) -> dict[str, Json]:
-    """Return the row of a log that says that this scenario was posted."""
-    return {
-        "announced": course.posted.isoformat(),
-        "type": _SCENARIO,
-        "scenario": course.scenario.value,
-        "sites": [site.id for site in course.dispatches[0].sites],
-        "expected": [each.as_json() for each in course.expected],
-        "until": course.until.isoformat(),
-    }
-
-
-def verdicts(
-    rows: Iterable[Mapping[str, Json]], now: datetime
-) -> list[dict[str, Json]]:
-    """Return of each scenario in the rows of a log what was expected, and a verdict.
-
-    Raises ValueError, KeyError or TypeError for rows that are none.
-    """
-    rows = list(rows)
-    curtailed = curtailments(rows)
-    posted = [row for row in rows if row["type"] == _SCENARIO]
-    return [
-        _verdict(row, after, curtailed, now)
-        for row, after in zip_longest(posted, posted[1:])
-        if row["scenario"] != Scenario.CLEAR
-    ]
-
-
-def _verdict(
-    row: Mapping[str, Json],
-    after: Mapping[str, Json] | None,
-    curtailed: Iterable[Curtailed],
-    now: datetime,
-) -> dict[str, Json]:
-    posted, until = parse_time(row["announced"]), parse_time(row["until"])
-    replaced = parse_time(after["announced"]) if after else until
-    seen = min(until, replaced, now)
-    spans: dict[str, list[Span]] = {site_id: [] for site_id in _texts(row["sites"])}
-    for each in curtailed:
-        if each.site_id in spans:
-            spans[each.site_id].append((each.on, each.off or now))
-    expected = [Expected.from_json(each) for each in _list(row["expected"])]
-    reasons = [str(fault) for fault in faults(expected, spans, (posted, seen))]
-    if after and replaced < until:
-        reasons.append(
-            f"{replaced.isoformat(timespec='seconds')}: {after['scenario']} was posted "
-            "in its place, before it was over"
-        )
-    outcome = Outcome.RUNNING if now < until else Outcome.PASSED
-    if reasons:
-        outcome = Outcome.FAILED
-    told = ("scenario", "sites", "expected", "until")
-    return {
-        "posted": row["announced"],
-        **{name: row[name] for name in told},
-        "verdict": outcome.value,
-        "reasons": [*reasons],
-    }
-
-
-def _texts(value: Json) -> tuple[str, ...]:
-    return tuple(str(each) for each in _list(value))
-
-
-def _list(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return value
 
 
 def _versions(first: Dispatch, script: _Script, length: timedelta) -> list[Dispatch]:
@@ -503,21 +355,3 @@ def _publication(version: Dispatch) -> str:
     if version.modification_number:
         return f"Voltus sends the end of {version.id}"
     return f"Voltus publishes {version.id}"
-
-
-def _within(seen: Span, spans: Iterable[Span]) -> list[Span]:
-    """Return of each span what lies in the time that was seen."""
-    cut = [(max(begin, seen[0]), min(end, seen[1])) for begin, end in spans]
-    return [(begin, end) for begin, end in cut if begin < end]
-
-
-def _outside(spans: Iterable[Span], others: Sequence[Span]) -> Iterator[Span]:
-    """Return of each span what lies in none of the others, which are in order."""
-    for begin, end in spans:
-        since = begin
-        for other_begin, other_end in others:
-            if since < min(other_begin, end):
-                yield since, min(other_begin, end)
-            since = max(since, other_end)
-        if since < end:
-            yield since, end
