@@ -28,7 +28,7 @@ from .aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
-from .aiovoltus.models import Dispatch, DispatchSite, Json
+from .aiovoltus.models import Dispatch, DispatchSite
 from .aiovoltus.verdict import as_row
 from .const import DOMAIN
 from .coordinator import VoltusCoordinator
@@ -208,13 +208,11 @@ def _sites_of_scenario(
 def _scenario(posted: Course, account: VoltusCoordinator) -> ServiceResponse:
     """Return what is going to happen, what of it passes, and what stands against it."""
     site_ids = [site.id for site in posted.dispatches[0].sites]
-    expected: dict[str, Json] = {
-        site_id: [each.as_json() for each in posted.expected] for site_id in site_ids
-    }
     return {
         "scenario": posted.scenario.value,
         "posted": posted.posted.isoformat(),
         "until": posted.until.isoformat(),
+        "sites": [*site_ids],
         "criterion": posted.criterion,
         "timetable": [
             {
@@ -224,7 +222,7 @@ def _scenario(posted: Course, account: VoltusCoordinator) -> ServiceResponse:
             }
             for step in timetable(posted)
         ],
-        "expected": expected,
+        "expected": [each.as_json() for each in posted.expected],
         "notes": [*_obstacles(posted, account, site_ids)],
     }
 

@@ -197,8 +197,10 @@ def test_nothing_passes_of_which_nobody_was_told(scenario: Scenario) -> None:
         (verdict,) = verdicts([as_row(run), *rows, *spans], run.until)
         assert verdict["verdict"] == Outcome.FAILED
         assert verdict["reasons"] == [
-            (f"{left_out['type']} was not announced of the dispatch that starts at "
-            f"{left_out['start_time']}")
+            (
+                f"{left_out['type']} was not announced of the dispatch that starts at "
+                f"{left_out['start_time']}"
+            )
         ]
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+import json
+from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
@@ -22,6 +25,9 @@ from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
 from .stage import KEY, Stage
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "actions.md"
+JSON = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 async def call(
@@ -360,16 +366,15 @@ async def test_a_scenario_answers_with_its_timetable_and_what_passes(
                 "what": "Curtail goes off",
             },
         ],
-        "expected": {
-            "s1": [
-                {
-                    "on_from": NOON.isoformat(),
-                    "on_by": (NOON + known_by).isoformat(),
-                    "off_from": at(10).isoformat(),
-                    "off_by": (at(10) + known_by).isoformat(),
-                }
-            ]
-        },
+        "sites": ["s1"],
+        "expected": [
+            {
+                "on_from": NOON.isoformat(),
+                "on_by": (NOON + known_by).isoformat(),
+                "off_from": at(10).isoformat(),
+                "off_by": (at(10) + known_by).isoformat(),
+            }
+        ],
         "notes": [],
     }
     await stage.poll()
@@ -638,3 +643,28 @@ async def test_the_actions_are_there_before_any_account(hass: HomeAssistant) -> 
     assert await async_setup_component(hass, DOMAIN, {})
     error = await refusal(hass, "get_log")
     assert error.translation_key == "service_found_no_config_entry_for_domain"
+
+
+def shape(value: object) -> object:
+    """Return the names that an answer has, level by level; lists by their first item."""
+    if isinstance(value, Mapping):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    return None
+
+
+async def test_the_answers_are_as_the_documentation_shows_them(stage: Stage) -> None:
+    await stage.set_up()
+    ran = await call(stage.hass, "run_scenario", scenario="ancillary_services")
+    for minute in (0.5, 20, 20.5, 21):
+        await stage.move_to(at(minute))
+    answers = [
+        await call(stage.hass, "create_test_dispatch"),
+        ran,
+        await call(stage.hass, "get_dispatches", status="ended"),
+        await call(stage.hass, "get_log", end=at(20.75).isoformat()),
+    ]
+    page = DOCUMENTATION.read_text(encoding="utf-8")
+    shown = [json.loads(block) for block in JSON.findall(page)]
+    assert [*map(shape, shown)] == [*map(shape, answers)]
