@@ -93,7 +93,7 @@ async def run_scenario(
             translation_domain=DOMAIN, translation_key="scenario_in_production"
         )
     _check_scenario(length, gap)
-    now = utcnow()
+    now = utcnow().replace(microsecond=0)
     reaction = Reaction(
         account.data.policy.lead_time, poll_interval(account.config_entry.options)
     )

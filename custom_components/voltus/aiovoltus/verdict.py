@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import zip_longest
-from typing import Self, final, override
+from typing import NamedTuple, Self, final, override
 
 from .certification import Course, Expected, Scenario
 from .models import Json, parse_time
@@ -135,12 +135,26 @@ def verdicts(
     """
     rows = list(rows)
     curtailed = curtailments(rows)
+    told = [_Told.from_row(row) for row in rows if "dispatch_id" in row]
     posted = [row for row in rows if row["type"] == _SCENARIO]
     return [
-        _verdict(_Posted.from_row(row, after), rows, curtailed, now)
+        _verdict(_Posted.from_row(row, after), told, curtailed, now)
         for row, after in zip_longest(posted, posted[1:])
         if row["scenario"] != Scenario.CLEAR
     ]
+
+
+class _Told(NamedTuple):
+    """An announcement: the type of a change, and the start of its dispatch."""
+
+    at: datetime
+    change: tuple[str, str]
+    dispatch_id: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Json]) -> Self:
+        change = (str(row["type"]), str(row.get("start_time")))
+        return cls(parse_time(row["announced"]), change, str(row["dispatch_id"]))
 
 
 @final
@@ -178,14 +192,12 @@ class _Posted:
 
 def _verdict(
     run: _Posted,
-    rows: Iterable[Mapping[str, Json]],
+    announced: Iterable[_Told],
     curtailed: Iterable[Curtailed],
     now: datetime,
 ) -> dict[str, Json]:
     told = {
-        (str(row["type"]), str(row.get("start_time"))): row["dispatch_id"]
-        for row in rows
-        if "dispatch_id" in row and parse_time(row["announced"]) >= run.posted
+        each.change: each.dispatch_id for each in announced if each.at >= run.posted
     }
     reasons = [*_reasons(run, told, curtailed, now)]
     outcome = Outcome.RUNNING if now < run.until else Outcome.PASSED
