@@ -228,6 +228,13 @@ def test_every_site_has_to_pass() -> None:
     assert "curtail of m3ll was off" in str(reason)
 
 
+def test_what_curtails_elsewhere_is_nothing_to_a_scenario() -> None:
+    run = posted(Scenario.CANCELLED)
+    rows = [as_row(run), *told(run), row("started", at(1), "elsewhere")]
+    (verdict,) = verdicts(rows, run.until)
+    assert verdict["verdict"] == Outcome.PASSED
+
+
 def test_curtailments_are_read_from_the_log_site_by_site() -> None:
     rows: list[dict[str, Json]] = [
         row("ended", at(0), "s1"),

@@ -378,28 +378,22 @@ SCENARIO_ROW = as_row(
         reaction=Reaction(timedelta(0), timedelta(seconds=30)),
     )
 )
+
+
+def _row(kind: str, **fields: Json) -> dict[str, Json]:
+    return {"announced": NOON.isoformat(), "type": kind, **fields}
+
+
+LOG_ROWS: list[Json] = [
+    SCENARIO_ROW,
+    _row("created", dispatch_id="d1", start_time=NOON.isoformat(), count=2),
+    _row("updated", dispatch_id="d1", start_time=NOON.isoformat(), count=2),
+    _row("curtailment_started", sites=["s1"], dispatch_ids=["d1"]),
+    _row("curtailment_ended", sites=["s1"], dispatch_ids=["d1"]),
+]
 LOG_CONTENT: Json = {
     "origin": "http://127.0.0.1:8930",
-    "rows": [
-        {
-            "announced": NOON.isoformat(),
-            "type": kind,
-            "dispatch_id": "d1",
-            "start_time": NOON.isoformat(),
-            "count": 2,
-        }
-        for kind in ("created", "updated")
-    ]
-    + [
-        {
-            "announced": NOON.isoformat(),
-            "type": kind,
-            "sites": ["s1"],
-            "dispatch_ids": ["d1"],
-        }
-        for kind in ("curtailment_started", "curtailment_ended")
-    ]
-    + [SCENARIO_ROW],
+    "rows": LOG_ROWS,
     "past": MEMORY_CONTENT["known"]["dispatches"],
 }
 SCOPES_CONTENT: Json = {
