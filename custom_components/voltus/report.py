@@ -17,21 +17,22 @@ from .coordinator import VoltusCoordinator
 async def get_dispatches(
     account: VoltusCoordinator,
     *,
-    status: Collection[Status] = tuple(Status),
+    status: Collection[Status] = (),
     site_id: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> ServiceResponse:
     """Return what Voltus says, whatever the operator acts on."""
-    if site_id is not None:
-        check_sites(account, [site_id])
     within, now = _period(start, end), utcnow()
     known = {**account.log.past, **account.data.snapshot.dispatches}
+    named = {site.id for each in known.values() for site in each.sites}
+    if site_id is not None and site_id not in named:
+        check_sites(account, [site_id])
     return {
         "dispatches": [
             _dispatch(each, account.data, now)
             for each in sorted(known.values(), key=lambda d: (d.start_time, d.id))
-            if status_of(each, now) in status
+            if (not status or status_of(each, now) in status)
             and (site_id is None or site_id in {site.id for site in each.sites})
             and within(each.start_time, each.end_time)
         ]

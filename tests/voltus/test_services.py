@@ -453,6 +453,7 @@ async def publish_all_kinds(stage: Stage) -> None:
     ("fields", "found"),
     [
         ({}, ["ended", "cancelled", "active", "scheduled"]),
+        ({"status": []}, ["ended", "cancelled", "active", "scheduled"]),
         ({"status": "active"}, ["active"]),
         ({"status": ["ended", "cancelled"]}, ["ended", "cancelled"]),
         ({"site_id": "s2"}, ["ended"]),
@@ -526,6 +527,15 @@ async def test_a_dispatch_that_left_the_list_long_ago_is_still_answered(
     await stage.move_to(later)
     assert list(stage.entry.runtime_data.data.snapshot.dispatches) == ["d2"]
     assert ids(await call(stage.hass, "get_dispatches")) == ["d1", "d2"]
+
+
+async def test_a_site_that_only_past_dispatches_name_can_be_asked_for(
+    stage: Stage,
+) -> None:
+    stage.publish(wire_dispatch("d1", at(-30), at(-10), {"s9": 1.0}))
+    await stage.set_up()
+    assert "s9" not in stage.entry.runtime_data.all_sites
+    assert ids(await call(stage.hass, "get_dispatches", site_id="s9")) == ["d1"]
 
 
 async def test_a_site_that_is_not_there_is_named(stage: Stage) -> None:
