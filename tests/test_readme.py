@@ -201,9 +201,8 @@ def test_all_events_are_listed(page: Path) -> None:
 
 
 def test_all_repair_notices_are_listed() -> None:
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_bytes())
     listed = [title for title, _ in rows(TROUBLESHOOTING, "Notices")[1:]]
-    titles = {issue["title"] for issue in texts["issues"].values()}
+    titles = {issue["title"] for issue in TEXTS["issues"].values()}
     assert sorted(listed) == sorted(titles)
 
 
