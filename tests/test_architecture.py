@@ -16,6 +16,8 @@ LIBRARY_MAY_IMPORT = {
     "models": {"errors"},
     "schedule": {"models"},
     "answers": {"models", "schedule"},
+    "certification": {"models", "schedule"},
+    "verdict": {"certification", "models"},
     "patience": set[str](),
     "skew": set[str](),
     "client": {"errors", "models"},

@@ -10,8 +10,11 @@ from homeassistant.components.automation.config import (
     ValidationStatus,
     async_validate_config_item,
 )
-from homeassistant.core import HomeAssistant
-from homeassistant.util.yaml import parse_yaml
+from homeassistant.core import HomeAssistant, SupportsResponse
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import template
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 
 from custom_components.voltus.aiovoltus.models import Json, Snapshot
@@ -32,6 +35,7 @@ ROOT = Path(__file__).parent.parent
 INTEGRATION = ROOT / "custom_components" / "voltus"
 README, EVENTS = ROOT / "README.md", ROOT / "docs" / "events.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+ACTIONS = ROOT / "docs" / "actions.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,6 +44,9 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(\w+)`")
 OUR_ACTION = re.compile(rf"action: {DOMAIN}\.(\w+)\n +data:\n((?: +\w+: .+\n)+)")
+OUR_ACTIONS = re.compile(rf"`({DOMAIN}\.\w+)`")
+OFFERED = load_yaml_dict(str(INTEGRATION / "services.yaml"))
+TEXTS = json.loads((INTEGRATION / "translations" / "en.json").read_bytes())
 
 
 def prose(page: Path) -> str:
@@ -117,17 +124,31 @@ async def test_home_assistant_takes_every_automation(
     assert validated.validation_status is ValidationStatus.OK
 
 
-def test_every_action_of_ours_is_shown_with_the_fields_it_has() -> None:
-    offered = parse_yaml((INTEGRATION / "services.yaml").read_text(encoding="utf-8"))
-    assert isinstance(offered, dict)
-    shown = OUR_ACTION.findall("".join(code(README, "yaml")))
-
-    assert {name for name, _ in shown} == offered.keys()
-    for name, data in shown:
-        fields, given = offered[name]["fields"], parse_yaml(data)
+def test_every_action_of_ours_in_an_automation_has_the_fields_it_has() -> None:
+    for name, data in OUR_ACTION.findall("".join(code(README, "yaml"))):
+        fields, given = OFFERED[name]["fields"], parse_yaml(data)
         required = {field for field in fields if fields[field]["required"]}
         assert isinstance(given, dict)
         assert required <= given.keys() <= fields.keys()
+
+
+async def test_every_action_is_shown_as_home_assistant_takes_it(
+    hass: HomeAssistant, enable_custom_integrations: None
+) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    registered = hass.services.async_services()[DOMAIN]
+    shown = {}
+    for block in code(ACTIONS, "yaml"):
+        (step,) = cv.SCRIPT_SCHEMA([parse_yaml(block)])
+        name = step["action"].removeprefix(f"{DOMAIN}.")
+        schema = registered[name].schema
+        assert schema
+        assert schema(template.render_complex(step["data"]))
+        shown[name] = "response_variable" in step
+    assert shown == {
+        name: service.supports_response is not SupportsResponse.NONE
+        for name, service in registered.items()
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -139,8 +160,7 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
 
 def test_all_entities_are_listed() -> None:
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_bytes())
-    keys = {key for entities in texts["entity"].values() for key in entities}
+    keys = {key for entities in TEXTS["entity"].values() for key in entities}
     # The account's `curtail` has a name of its own, but no other key.
     assert named(README, "Entities", 2) == keys - {"any_site_curtailing"}
 
@@ -154,17 +174,24 @@ def test_all_options_are_listed_with_their_defaults() -> None:
     } == DEFAULTS
 
 
-def test_all_actions_are_listed_with_their_fields() -> None:
-    offered = parse_yaml((INTEGRATION / "services.yaml").read_text(encoding="utf-8"))
-    assert isinstance(offered, dict)
-    assert {
-        (action.strip("`"), field.strip("`"))
-        for action, field, _ in rows(README, "Actions")
-        if action.startswith("`")
-    } == {
-        (f"{DOMAIN}.{name}", field)
-        for name in offered
-        for field in offered[name]["fields"]
+def test_all_actions_are_listed() -> None:
+    listed = {f"{DOMAIN}.{name}" for name in OFFERED}
+    assert {action.strip("`") for action, _ in rows(README, "Actions")[1:]} == listed
+    assert set(OUR_ACTIONS.findall(section(ACTIONS, "Actions"))) == listed
+
+
+@pytest.mark.parametrize("action", OFFERED)
+def test_every_field_of_an_action_is_listed(action: str) -> None:
+    heading = TEXTS["services"][action]["name"]
+    assert f"`{DOMAIN}.{action}`" in section(ACTIONS, heading)
+    listed = {
+        field.strip("`"): required
+        for field, required, *_ in rows(ACTIONS, heading)
+        if field.startswith("`") and required in ("yes", "no")
+    }
+    assert listed == {
+        field: "yes" if offered["required"] else "no"
+        for field, offered in OFFERED[action]["fields"].items()
     }
 
 
@@ -174,9 +201,8 @@ def test_all_events_are_listed(page: Path) -> None:
 
 
 def test_all_repair_notices_are_listed() -> None:
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_bytes())
     listed = [title for title, _ in rows(TROUBLESHOOTING, "Notices")[1:]]
-    titles = {issue["title"] for issue in texts["issues"].values()}
+    titles = {issue["title"] for issue in TEXTS["issues"].values()}
     assert sorted(listed) == sorted(titles)
 
 

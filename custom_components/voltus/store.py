@@ -23,6 +23,7 @@ from .aiovoltus.models import (
     parse_time,
 )
 from .aiovoltus.schedule import Change, ChangeType, Look
+from .aiovoltus.verdict import verdicts
 from .announcement import Tellings, Turn
 from .const import DOMAIN, LOGGER
 
@@ -393,6 +394,7 @@ def _log_content(
         parse_time(row["announced"])
         if not isinstance(row["type"], str):
             raise ValueError("not a row")
+    verdicts(rows, datetime.max.replace(tzinfo=UTC))  # raises for what it cannot read
     return str(content["origin"]), rows, {dispatch.id: dispatch for dispatch in past}
 
 

@@ -1,115 +1,197 @@
-"""Voltus' four certification scenarios, shortened to four minutes, as it posts them."""
+"""Voltus' certification scenarios, run by our own action and judged by our own log."""
 
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 import json
+from typing import Any
 
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pytest
 
-from custom_components.voltus.aiovoltus.client import VoltusClient
 from custom_components.voltus.aiovoltus.models import Json
-from tests.builders import NOON, at, wire_time
+from custom_components.voltus.const import DOMAIN
+from sandbox.faults import Faults
+from tests.builders import NOON, at, wire_dispatch
 
-from .stage import KEY, Stage
+from .stage import Stage
 
-LENGTH = 4
-
-
-def _state(
-    published: float,
-    start: float,
-    end: float | None,
-    number: int = 0,
-    *,
-    creation: float = 0,
-    authorized: bool = True,
-) -> dict[str, Json]:
-    dispatch: dict[str, Json] = {
-        "authorized": authorized,
-        "test": False,
-        "creation_time": wire_time(at(creation)),
-        "start_time": wire_time(at(start)),
-        "modification_number": number,
-        "sites": [
-            {
-                "id": "s1",
-                "name": "My Site",
-                "customer_location_id": "example-location-id",
-                "commitment": 1000.0,
-            }
-        ],
-        "program": {
-            "name": "A Program",
-            "id": 5555,
-            "timezone": "US/Pacific",
-            "market": "CAISO",
-            "program_type": "capacity",
-        },
-    }
-    if end is not None:
-        dispatch["end_time"] = wire_time(at(end))
-    return {"published_time": wire_time(at(published)), "dispatch": dispatch}
+POSTED = NOON + timedelta(seconds=20)
+OPEN_ENDED = ["created", "started", "updated", "ended"]
 
 
-BASIC = {"Dispatch": [_state(0, 0, LENGTH)]}
-ANCILLARY = {"Dispatch": [_state(0, 0, None), _state(LENGTH, 0, LENGTH, 1)]}
-TWO = {
-    "Dispatch 1": [_state(0, 0, None), _state(4, 0, 4, 1)],
-    "Dispatch 2": [
-        _state(5, 5, None, creation=5),
-        _state(9, 5, 9, 1, creation=5),
-    ],
-}
-CANCELLED = {"Dispatch": [_state(0, 4, 8), _state(2, 4, 8, 1, authorized=False)]}
+async def run(stage: Stage, scenario: str, **fields: Any) -> Mapping[str, Any]:
+    """Have the local Voltus play a scenario; return what the action answers."""
+    answer = await stage.hass.services.async_call(
+        DOMAIN,
+        "run_scenario",
+        {"scenario": scenario, **fields},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer
+    return answer
+
+
+async def verdict(stage: Stage) -> Mapping[str, Any]:
+    """Return what the log says of the only scenario."""
+    log: Any = await stage.hass.services.async_call(
+        DOMAIN, "get_log", {}, blocking=True, return_response=True
+    )
+    (only,) = log["scenarios"]
+    assert isinstance(only, Mapping)
+    return only
+
+
+def polls(until: datetime) -> Iterator[datetime]:
+    """Return when Voltus is asked from now on."""
+    now = NOON + timedelta(seconds=30)
+    while now < until:
+        yield now
+        now += timedelta(seconds=30)
+
+
+def choose(stage: Stage, **options: Any) -> None:
+    """Set options of the account."""
+    stage.hass.config_entries.async_update_entry(
+        stage.entry, options={**stage.entry.options, **options}
+    )
 
 
 @pytest.mark.parametrize(
-    ("dispatches", "curtailed", "told"),
+    ("scenario", "fields", "curtailed", "told"),
     [
-        pytest.param(BASIC, [(0, 4)], ["created", "started", "ended"], id="basic"),
         pytest.param(
-            ANCILLARY,
-            [(0, 4)],
-            ["created", "started", "updated", "ended"],
-            id="ancillary services",
+            "basic", {}, [(0.5, 4)], ["created", "started", "ended"], id="basic"
         ),
         pytest.param(
-            TWO,
-            [(0, 4), (5, 9)],
-            ["created", "started", "updated", "ended"] * 2,
+            "ancillary_services", {}, [(0.5, 4)], OPEN_ENDED, id="ancillary services"
+        ),
+        pytest.param(
+            "two_dispatches",
+            {},
+            [(0.5, 4), (9, 13)],
+            OPEN_ENDED * 2,
             id="two dispatches",
         ),
-        pytest.param(CANCELLED, [], ["created", "cancelled"], id="cancelled"),
+        pytest.param(
+            "two_dispatches",
+            {"gap": {"minutes": -1}},
+            [(0.5, 7)],
+            [*OPEN_ENDED[:2] * 2, *OPEN_ENDED[2:] * 2],
+            id="two that overlap",
+        ),
+        pytest.param(
+            "two_dispatches",
+            {"gap": 0},
+            [(0.5, 8)],
+            OPEN_ENDED * 2,
+            id="two that touch",
+        ),
+        pytest.param("cancelled", {}, [], ["created", "cancelled"], id="cancelled"),
+        pytest.param("curtailing", {}, [(0.5, 10)], OPEN_ENDED, id="curtailing"),
     ],
 )
-async def test_certification_scenario(
+async def test_every_scenario_passes(
     stage: Stage,
-    dispatches: dict[str, list[dict[str, Json]]],
-    curtailed: list[tuple[int, int]],
+    scenario: str,
+    fields: Mapping[str, Any],
+    curtailed: list[tuple[float, float]],
     told: list[str],
 ) -> None:
     await stage.set_up()
-    await VoltusClient(
-        async_get_clientsession(stage.hass), stage.url, KEY
-    ).post_scenario(
-        {
-            "name": "Integration Test",
-            "scenario_type": "custom",
-            "dispatches": {
-                name: {"states": [*states]} for name, states in dispatches.items()
-            },
-        }
-    )
-    await stage.poll()
-    for second in range(0, 600, 30):
-        await stage.move_to(NOON + timedelta(seconds=second))
-        await stage.poll()
-        minute = second / 60
-        expected = any(start <= minute < end for start, end in curtailed)
-        assert stage.curtails("s1") is expected, f"{minute} min"
-        assert float(stage.state("commitment", "s1").state) == 1000 * expected
+    await stage.move_to(POSTED)
+    answer = await run(stage, scenario, length="00:04:00", **fields)
+    assert answer["notes"] == []
+    until = datetime.fromisoformat(answer["until"])
+    for now in polls(until):
+        await stage.move_to(now)
+        expected = any(at(start) <= now < at(end) for start, end in curtailed)
+        for site_id in ("s1", "s2"):
+            assert stage.curtails(site_id) is expected, now
+            shown = stage.state("commitment", site_id).state
+            assert float(shown) == 1000 * expected
+        assert (await verdict(stage))["verdict"] == "running"
+    await stage.move_to(until)
     assert [kind for _, kind in stage.stories] == told
     assert json.dumps([event.data for event in stage.told])
+    found = await verdict(stage)
+    assert (found["verdict"], found["reasons"]) == ("passed", [])
+    assert found["sites"] == ["s1", "s2"]
+
+
+async def test_a_scenario_passes_though_home_assistant_restarts_in_the_middle(
+    stage: Stage,
+) -> None:
+    await stage.set_up()
+    answer = await run(stage, "ancillary_services", length="00:04:00")
+    await stage.move_to(at(0.5))
+    await stage.move_to(at(2))
+    await stage.restart()
+    for minute in (3, 3.5, 4, 4.5):
+        await stage.move_to(at(minute))
+    await stage.move_to(datetime.fromisoformat(answer["until"]))
+    assert (await verdict(stage))["verdict"] == "passed"
+
+
+async def test_an_ignored_site_fails_and_is_named_beforehand(stage: Stage) -> None:
+    await stage.set_up()
+    choose(stage, ignored_sites=["s2"])
+    await stage.settle()
+    answer = await run(stage, "basic", length="00:04:00")
+    (note,) = answer["notes"]
+    assert note.startswith("s2 is ignored")
+    for minute in (0.5, 1, 4, 5):
+        await stage.move_to(at(minute))
+    found = await verdict(stage)
+    assert found["verdict"] == "failed"
+    assert found["reasons"] == [
+        "2026-07-15T12:00:40+00:00: curtail of s2 was off for 200 s and had to be on"
+    ]
+
+
+async def test_a_lead_time_that_outruns_the_cancel_fails(stage: Stage) -> None:
+    await stage.set_up()
+    await run(stage, "cancelled")
+    await stage.move_to(at(0.5))
+    choose(stage, lead_time=15)
+    for minute in (1, 5, 10, 11, 41):
+        await stage.move_to(at(minute))
+    found = await verdict(stage)
+    assert found["verdict"] == "failed"
+    assert found["reasons"] == [
+        f"2026-07-15T12:05:00+00:00: curtail of {site_id} was on for 300 s "
+        "and had to be off"
+        for site_id in ("s1", "s2")
+    ]
+
+
+async def test_an_outage_at_the_start_fails(stage: Stage) -> None:
+    await stage.set_up()
+    await run(stage, "basic", length="00:05:00", site_ids=["s1"])
+    stage.voltus.faults = Faults(status=500)
+    await stage.move_to(at(1))
+    stage.voltus.faults = Faults()
+    for minute in (2, 5, 6):
+        await stage.move_to(at(minute))
+    assert (await verdict(stage))["reasons"] == [
+        "2026-07-15T12:00:40+00:00: curtail of s1 was off for 80 s and had to be on"
+    ]
+
+
+async def test_what_curtails_already_is_told_and_clear_ends_it(stage: Stage) -> None:
+    stage.publish(wire_dispatch("d1", at(-1), at(60), {"s1": 1.0}))
+    await stage.set_up()
+    (note,) = (await run(stage, "cancelled"))["notes"]
+    assert note.startswith("s1 is curtailing already")
+    cleared = await run(stage, "clear")
+    assert (cleared["expected"], cleared["notes"]) == ([], [])
+    for minute in (0.5, 1):
+        await stage.move_to(at(minute))
+    assert not stage.curtails("s1")
+    assert stage.stories[-1] == ("d1", "cancelled")
+    found = await verdict(stage)
+    assert found["scenario"] == "cancelled"
+    assert found["verdict"] == "failed"
+    assert any("another scenario was posted" in each for each in found["reasons"])
 
 
 @pytest.mark.parametrize(
@@ -152,6 +234,4 @@ async def test_every_form_of_a_time_starts_to_the_microsecond(
 
 
 def _wire(**fields: Json) -> dict[str, Json]:
-    dispatch = _state(0, -1, None)["dispatch"]
-    assert isinstance(dispatch, dict)
-    return {"id": "d1"} | dispatch | fields
+    return wire_dispatch("d1", at(-1), None) | fields

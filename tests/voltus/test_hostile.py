@@ -21,9 +21,20 @@ import pytest
 
 from custom_components.voltus import coordinator
 from custom_components.voltus.aiovoltus import answers
-from custom_components.voltus.aiovoltus.models import MOST_ITEMS, Json, Listing
+from custom_components.voltus.aiovoltus.certification import (
+    Reaction,
+    Scenario,
+    course,
+)
+from custom_components.voltus.aiovoltus.models import (
+    MOST_ITEMS,
+    DispatchSite,
+    Json,
+    Listing,
+)
 from custom_components.voltus.aiovoltus.schedule import Policy, look
-from custom_components.voltus.services import _scopes
+from custom_components.voltus.aiovoltus.verdict import as_row, verdicts
+from custom_components.voltus.saved_states import _scopes
 from custom_components.voltus.store import (
     _UNREADABLE,
     MemoryStore,
@@ -357,12 +368,32 @@ async def test_thousands_of_refusals_are_one_issue_and_few_lines(
 # The disk
 
 MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY)))
+SCENARIO_ROW = as_row(
+    course(
+        Scenario.BASIC,
+        [DispatchSite("s1", "S", "", 1.0)],
+        NOON,
+        length=timedelta(minutes=20),
+        gap=timedelta(0),
+        reaction=Reaction(timedelta(0), timedelta(seconds=30)),
+    )
+)
+
+
+def _row(kind: str, **fields: Json) -> dict[str, Json]:
+    return {"announced": NOON.isoformat(), "type": kind, **fields}
+
+
+LOG_ROWS: list[Json] = [
+    SCENARIO_ROW,
+    _row("created", dispatch_id="d1", start_time=NOON.isoformat(), count=2),
+    _row("updated", dispatch_id="d1", start_time=NOON.isoformat(), count=2),
+    _row("curtailment_started", sites=["s1"], dispatch_ids=["d1"]),
+    _row("curtailment_ended", sites=["s1"], dispatch_ids=["d1"]),
+]
 LOG_CONTENT: Json = {
     "origin": "http://127.0.0.1:8930",
-    "rows": [
-        {"announced": NOON.isoformat(), "type": kind, "dispatch_id": "d1", "count": 2}
-        for kind in ("created", "updated")
-    ],
+    "rows": LOG_ROWS,
     "past": MEMORY_CONTENT["known"]["dispatches"],
 }
 SCOPES_CONTENT: Json = {
@@ -402,6 +433,7 @@ def test_a_spoiled_log_is_sound_or_set_aside(payload: Json) -> None:
     except _UNREADABLE:
         return
     _, rows, past = content
+    assert json_bytes(verdicts([*rows, SCENARIO_ROW], at(60)))
     again = {
         "origin": "",
         "rows": rows,

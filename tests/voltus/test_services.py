@@ -1,523 +1,680 @@
-"""The states of loads: remembered before they are shed, put back afterwards."""
+"""The actions for an account: test dispatches, scenarios, dispatches and the log."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+import json
 from pathlib import Path
+import re
 from typing import Any
 
-from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.auth.const import GROUP_ID_USER
+from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+)
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    async_mock_service,
-    async_test_home_assistant,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.voltus.const import DOMAIN
+from sandbox.faults import Faults
+from tests.builders import NOON, at, wire_dispatch
 
-STORE = "voltus.saved_states"
-FREEZER = "input_boolean.freezer"
-PUMP = "input_boolean.pump"
+from .stage import KEY, Stage
 
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a disk of our own."""
-    return hass_tmp_config_dir
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "actions.md"
+JSON = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-async def _house(hass: HomeAssistant) -> None:
-    """The freezer runs, and so does the pump; no account is set up."""
-    await set_up_loads(hass, freezer=True, pump=True)
-    await set_up_voltus(hass)
-
-
-async def set_up_voltus(hass: HomeAssistant) -> None:
-    """Set up our actions."""
-    assert await async_setup_component(hass, DOMAIN, {})
-
-
-async def set_up_loads(hass: HomeAssistant, **running: bool) -> None:
-    """Set up loads that come up running, or not."""
-    loads = {name: {"initial": on} for name, on in running.items()}
-    assert await async_setup_component(hass, "input_boolean", {"input_boolean": loads})
-
-
-async def save(hass: HomeAssistant, *loads: str, scope: str = "shed") -> None:
-    """Remember loads."""
-    await hass.services.async_call(
-        DOMAIN, "save_states", {"scope": scope, "entity_id": list(loads)}, blocking=True
+async def call(
+    hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any
+) -> Mapping[str, Any]:
+    """Call an action and return its answer."""
+    answer = await hass.services.async_call(
+        DOMAIN, action, fields, blocking=True, return_response=True, context=context
     )
+    assert answer is not None
+    return answer
 
 
-async def restore(hass: HomeAssistant, *loads: str, scope: str = "shed") -> None:
-    """Put back loads; all that are remembered if none is named."""
-    data: dict[str, Any] = {"scope": scope}
-    if loads:
-        data["entity_id"] = list(loads)
-    await hass.services.async_call(DOMAIN, "restore_states", data, blocking=True)
+def choose(stage: Stage, **options: Any) -> None:
+    """Set options of the account."""
+    stage.hass.config_entries.async_update_entry(stage.entry, options=options)
 
 
-async def turn(hass: HomeAssistant, on_or_off: str, *loads: str) -> None:
-    """Turn loads on or off, and let everyone hear of it."""
-    await hass.services.async_call(
-        "homeassistant", f"turn_{on_or_off}", {"entity_id": list(loads)}, blocking=True
+async def refusal(
+    hass: HomeAssistant, action: str, **fields: Any
+) -> HomeAssistantError:
+    """Call an action that is refused, and return the error."""
+    with pytest.raises(HomeAssistantError) as raised:
+        await call(hass, action, **fields)
+    return raised.value
+
+
+def ids(answer: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the dispatches in an answer."""
+    return [dispatch["id"] for dispatch in answer["dispatches"]]
+
+
+# Which account, and who may
+
+
+async def test_the_only_account_need_not_be_named(stage: Stage) -> None:
+    await stage.set_up()
+    assert await call(stage.hass, "get_dispatches") == {"dispatches": []}
+    named = await call(stage.hass, "get_dispatches", config_entry_id="account")
+    assert named == {"dispatches": []}
+
+
+async def test_of_several_accounts_one_has_to_be_named(stage: Stage) -> None:
+    stage.voltus.accounts["other-key"] = type(stage.voltus.accounts[KEY])()
+    other = MockConfigEntry(
+        domain=DOMAIN,
+        entry_id="other",
+        data={CONF_URL: stage.url, CONF_API_KEY: "other-key"},
     )
-    await hass.async_block_till_done()
-
-
-async def shed(hass: HomeAssistant, *loads: str, scope: str = "shed") -> None:
-    """Do what an automation does while a site curtails."""
-    await save(hass, *loads, scope=scope)
-    await turn(hass, "off", *loads)
-
-
-def runs(hass: HomeAssistant, load: str) -> bool:
-    """Whether a load runs."""
-    return hass.states.is_state(load, "on")
-
-
-@asynccontextmanager
-async def next_start(hass_config_dir: str) -> AsyncIterator[HomeAssistant]:
-    """Start Home Assistant anew upon what the last one has stored."""
-    async with async_test_home_assistant(config_dir=hass_config_dir) as hass:
-        hass.data.pop(DATA_CUSTOM_COMPONENTS)
-        yield hass
-        await hass.async_stop(force=True)
-
-
-@pytest.fixture(autouse=True)
-async def _actions_to_turn_loads_on_and_off(hass: HomeAssistant) -> None:
-    assert await async_setup_component(hass, "homeassistant", {})
-
-
-async def test_what_was_saved_is_put_back_once(hass: HomeAssistant) -> None:
-    await shed(hass, FREEZER, PUMP)
-    assert not runs(hass, FREEZER)
-    await restore(hass)
-    assert runs(hass, FREEZER)
-    assert runs(hass, PUMP)
-
-    await turn(hass, "off", FREEZER)
-    await restore(hass)
-    assert not runs(hass, FREEZER)
-
-
-async def test_a_load_that_was_off_stays_off(hass: HomeAssistant) -> None:
-    await turn(hass, "off", PUMP)
-    await shed(hass, FREEZER, PUMP)
-    await restore(hass)
-    assert runs(hass, FREEZER)
-    assert not runs(hass, PUMP)
-
-
-async def test_an_existing_save_is_kept(hass: HomeAssistant) -> None:
-    await shed(hass, FREEZER)
-    await shed(hass, FREEZER, PUMP)
-    await restore(hass)
-    assert runs(hass, FREEZER)
-    assert runs(hass, PUMP)
-
-
-async def test_a_number_is_put_back(hass: HomeAssistant) -> None:
-    number = "input_number.setpoint"
-    assert await async_setup_component(
-        hass,
-        "input_number",
-        {"input_number": {"setpoint": {"min": 0, "max": 30, "initial": 4.5}}},
-    )
-    await save(hass, number)
-    await hass.services.async_call(
-        "input_number", "set_value", {"entity_id": number, "value": 20}, blocking=True
-    )
-    await restore(hass)
-    assert hass.states.is_state(number, "4.5")
-
-
-async def test_a_light_comes_back_as_bright_as_it_was(hass: HomeAssistant) -> None:
-    attributes = {
-        "brightness": 180,
-        "color_mode": "color_temp",
-        "color_temp_kelvin": 2700,
-        "supported_color_modes": ["color_temp"],
-    }
-    hass.states.async_set("light.hall", "on", attributes)
-    turned_on = async_mock_service(hass, "light", "turn_on")
-    await save(hass, "light.hall")
-    hass.states.async_set(
-        "light.hall", "off", {"supported_color_modes": ["color_temp"]}
-    )
-    await hass.async_block_till_done()
-    await restore(hass)
-    (call,) = turned_on
-    assert call.data == {
-        "entity_id": "light.hall",
-        "brightness": 180,
-        "color_temp_kelvin": 2700,
-    }
-
-
-async def test_a_climate_device_comes_back_with_mode_and_setpoint(
-    hass: HomeAssistant,
-) -> None:
-    assert await async_setup_component(
-        hass,
-        "climate",
-        {
-            "climate": {
-                "platform": "generic_thermostat",
-                "name": "hall",
-                "heater": PUMP,
-                "target_sensor": "sensor.hall",
-                "initial_hvac_mode": "heat",
-                "target_temp": 19,
-            }
-        },
-    )
-    await hass.async_block_till_done()
-    climate = "climate.hall"
-    assert hass.states.is_state(climate, "heat")
-    await save(hass, climate)
-    await turn(hass, "off", climate)
-    await hass.services.async_call(
-        "climate",
-        "set_temperature",
-        {"entity_id": climate, "temperature": 7},
-        blocking=True,
-    )
-    assert hass.states.is_state(climate, "off")
-    await restore(hass)
-    state = hass.states.get(climate)
-    assert state
-    assert state.state == "heat"
-    assert state.attributes["temperature"] == 19
-
-
-async def test_what_was_only_dimmed_is_put_back(hass: HomeAssistant) -> None:
-    """The state of a dimmed light is `on` all the while."""
-    hass.states.async_set("light.hall", "on", {"brightness": 255})
-    turned_on = async_mock_service(hass, "light", "turn_on")
-    await save(hass, "light.hall")
-    hass.states.async_set("light.hall", "on", {"brightness": 20})
-    await hass.async_block_till_done()
-    await restore(hass)
-    assert [call.data["brightness"] for call in turned_on] == [255]
-
-
-async def test_a_load_changed_by_hand_is_left_alone_and_forgotten(
-    hass: HomeAssistant,
-) -> None:
-    number = "input_number.setpoint"
-    assert await async_setup_component(
-        hass,
-        "input_number",
-        {"input_number": {"setpoint": {"min": 0, "max": 30, "initial": 4}}},
-    )
-
-    async def set_to(value: float) -> None:
-        data = {"entity_id": number, "value": value}
-        await hass.services.async_call("input_number", "set_value", data, blocking=True)
-        await hass.async_block_till_done()
-
-    await save(hass, number)
-    await set_to(20)
-    await set_to(12)
-    await restore(hass)
-    assert hass.states.is_state(number, "12.0")
-
-    await set_to(20)
-    await restore(hass)
-    assert hass.states.is_state(number, "20.0")
-
-
-async def test_a_load_that_is_unavailable_stays_remembered(hass: HomeAssistant) -> None:
-    await shed(hass, FREEZER, PUMP)
-    hass.states.async_set(FREEZER, "unavailable")
-    await hass.async_block_till_done()
-    await restore(hass)
-    assert runs(hass, PUMP)
-
-    hass.states.async_set(FREEZER, "off")
-    await hass.async_block_till_done()
-    await restore(hass)
-    assert runs(hass, FREEZER)
-
-
-async def test_a_load_that_drops_out_while_it_is_turned_off_is_put_back(
-    hass: HomeAssistant,
-) -> None:
-    await save(hass, FREEZER)
-    for state in ("unavailable", "unknown", "off"):
-        hass.states.async_set(FREEZER, state)
-        await hass.async_block_till_done()
-    await restore(hass)
-    assert runs(hass, FREEZER)
-
-
-@pytest.mark.parametrize("state", ["unavailable", "unknown"])
-async def test_a_load_without_a_state_is_not_saved(
-    hass: HomeAssistant, state: str
-) -> None:
-    hass.states.async_set(FREEZER, state)
-    await save(hass, FREEZER, "switch.no_such_load")
-    hass.states.async_set(FREEZER, "on")
-    await turn(hass, "off", FREEZER)
-    await restore(hass)
-    assert not runs(hass, FREEZER)
-
-
-async def test_some_loads_can_be_put_back_before_others(hass: HomeAssistant) -> None:
-    await shed(hass, FREEZER, PUMP)
-    await restore(hass, PUMP, "switch.never_saved")
-    assert runs(hass, PUMP)
-    assert not runs(hass, FREEZER)
-    await restore(hass)
-    assert runs(hass, FREEZER)
-
-
-async def test_scopes_do_not_know_each_other(hass: HomeAssistant) -> None:
-    await shed(hass, FREEZER, scope="one")
-    await shed(hass, PUMP, scope="other")
-    await restore(hass, scope="one")
-    assert runs(hass, FREEZER)
-    assert not runs(hass, PUMP)
-    await restore(hass, scope="nobody's")
-    assert not runs(hass, PUMP)
-    await restore(hass, scope="other")
-    assert runs(hass, PUMP)
-
-
-async def test_loads_put_back_at_the_same_time_are_all_forgotten(
-    hass: HomeAssistant,
-) -> None:
-    hass.states.async_set("switch.a", "on")
-    hass.states.async_set("switch.b", "on")
-    await save(hass, "switch.a", "switch.b")
-    for load in ("switch.a", "switch.b"):
-        hass.states.async_set(load, "off")
-    await hass.async_block_till_done()
-    turned_on = slow_switches(hass)
-    await asyncio.gather(restore(hass, "switch.a"), restore(hass, "switch.b"))
-    assert len(turned_on) == 2
-
-    hass.states.async_set("switch.a", "off")
-    hass.states.async_set("switch.b", "off")
-    await restore(hass)
-    assert len(turned_on) == 2
-
-
-async def test_what_is_saved_while_others_are_put_back_is_not_lost(
-    hass: HomeAssistant,
-) -> None:
-    hass.states.async_set("switch.a", "on")
-    await save(hass, "switch.a")
-    hass.states.async_set("switch.a", "off")
-    await hass.async_block_till_done()
-    slow_switches(hass)
-    await asyncio.gather(restore(hass), shed(hass, FREEZER))
-    await restore(hass)
-    assert runs(hass, FREEZER)
-
-
-def slow_switches(hass: HomeAssistant) -> list[ServiceCall]:
-    """Have switches that take a while to turn on."""
-    calls: list[ServiceCall] = []
-
-    async def turn_on(call: ServiceCall) -> None:
-        calls.append(call)
-        for _ in range(10):
-            await asyncio.sleep(0)
-
-    hass.services.async_register("switch", "turn_on", turn_on)
-    return calls
-
-
-async def test_a_load_that_fails_to_come_back_stays_remembered(
-    hass: HomeAssistant,
-) -> None:
-    hass.states.async_set("switch.broken", "on")
-    await shed(hass, FREEZER, "switch.broken")
-    hass.states.async_set("switch.broken", "off")
-    await hass.async_block_till_done()
-    async_mock_service(
-        hass, "switch", "turn_on", raise_exception=HomeAssistantError("no answer")
-    )
-    with pytest.raises(HomeAssistantError, match="no answer"):
-        await restore(hass)
-    await hass.async_block_till_done()
-    assert runs(hass, FREEZER)
-
-    await restore(hass, FREEZER)
-    turned_on = async_mock_service(hass, "switch", "turn_on")
-    await restore(hass)
-    assert len(turned_on) == 1
-
-
-@pytest.mark.parametrize("voltus_first", [True, False])
-async def test_a_restart_before_the_loads_were_turned_off_loses_nothing(
-    hass: HomeAssistant, hass_config_dir: str, voltus_first: bool
-) -> None:
-    await save(hass, FREEZER)
-    async with next_start(hass_config_dir) as second:
-        await start_up(second, voltus_first, freezer=True)
-        await shed(second, FREEZER)
-        await restore(second)
-        assert runs(second, FREEZER)
-
-
-@pytest.mark.parametrize("voltus_first", [True, False])
-async def test_a_restart_while_the_loads_are_off_loses_nothing(
-    hass: HomeAssistant, hass_config_dir: str, voltus_first: bool
-) -> None:
-    await shed(hass, FREEZER, PUMP)
-    async with next_start(hass_config_dir) as second:
-        await start_up(second, voltus_first, freezer=False, pump=False)
-        await restore(second)
-        assert runs(second, FREEZER)
-        assert runs(second, PUMP)
-
-
-async def test_a_kill_before_it_was_noted_how_a_load_was_left_loses_nothing(
-    hass: HomeAssistant, hass_storage: dict[str, Any], hass_config_dir: str
-) -> None:
-    await save(hass, FREEZER)
-    disk = dict(hass_storage)
-    await turn(hass, "off", FREEZER)
-    hass_storage.clear()
-    hass_storage.update(disk)
-    async with next_start(hass_config_dir) as second:
-        await start_up(second, voltus_first=False, freezer=False)
-        await restore(second)
-        assert runs(second, FREEZER)
-
-
-async def test_a_load_turned_on_by_hand_while_home_assistant_was_down_is_left_alone(
-    hass: HomeAssistant, hass_config_dir: str
-) -> None:
-    hass.states.async_set("light.hall", "on", {"brightness": 20})
-    await save(hass, "light.hall")
-    hass.states.async_set("light.hall", "off")
-    await hass.async_block_till_done()
-    async with next_start(hass_config_dir) as second:
-        await set_up_voltus(second)
-        turned_on = async_mock_service(second, "light", "turn_on")
-        second.states.async_set("light.hall", "on", {"brightness": 255})
-        await restore(second)
-        assert turned_on == []
-
-
-async def test_a_kill_after_the_loads_were_put_back_turns_nothing_on_again(
-    hass: HomeAssistant, hass_storage: dict[str, Any], hass_config_dir: str
-) -> None:
-    await shed(hass, FREEZER)
-    disk = dict(hass_storage)
-    await restore(hass)
-    hass_storage.clear()
-    hass_storage.update(disk)
-    async with next_start(hass_config_dir) as second:
-        await start_up(second, voltus_first=True, freezer=True)
-        await restore(second)
-        await turn(second, "off", FREEZER)
-        await restore(second)
-        assert not runs(second, FREEZER)
-
-
-async def test_a_load_that_comes_up_late_is_put_back_as_soon_as_it_is_asked_for(
-    hass: HomeAssistant, hass_config_dir: str
-) -> None:
-    await shed(hass, FREEZER)
-    async with next_start(hass_config_dir) as second:
-        await set_up_voltus(second)
-        second.states.async_set(FREEZER, "unavailable")
-        await restore(second)
-        second.states.async_remove(FREEZER)
-        await start_up(second, voltus_first=True, freezer=False)
-        await restore(second)
-        assert runs(second, FREEZER)
-
-
-async def start_up(hass: HomeAssistant, voltus_first: bool, **running: bool) -> None:
-    """Set up all there is, in either order."""
-    assert await async_setup_component(hass, "homeassistant", {})
-    if voltus_first:
-        await set_up_voltus(hass)
-    await set_up_loads(hass, **running)
-    await set_up_voltus(hass)
-    await hass.async_block_till_done()
+    stage.publish(wire_dispatch("d1"))
+    await stage.set_up()
+    other.add_to_hass(stage.hass)
+    await stage.hass.config_entries.async_setup("other")
+    await stage.settle()
+
+    error = await refusal(stage.hass, "get_dispatches")
+    assert error.translation_key == "service_found_multiple_config_entry_for_domain"
+    for entry_id, known in (("account", ["d1"]), ("other", [])):
+        answer = await call(stage.hass, "get_dispatches", config_entry_id=entry_id)
+        assert ids(answer) == known
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("action", "fields"),
     [
-        [],
-        {"shed": []},
-        {"shed": {FREEZER: "on"}},
-        {"shed": {FREEZER: {"state": "on"}}},
-        {"shed": {FREEZER: {"state": "on", "attributes": {}, "colour": "red"}}},
-        {"shed": {FREEZER: {"state": "on", "attributes": 5}}},
-        {"shed": {"freezer": {"state": "on", "attributes": {}}}},
-    ],
-    ids=[
-        "a list",
-        "a list of loads",
-        "a state alone",
-        "a field missing",
-        "a field more",
-        "attributes that are none",
-        "a load that is none",
+        ("create_test_dispatch", {}),
+        ("run_scenario", {"scenario": "basic"}),
+        ("get_dispatches", {}),
+        ("get_log", {}),
     ],
 )
-async def test_a_damaged_store_is_set_aside_with_one_warning(
-    hass_storage: dict[str, Any],
-    hass_config_dir: str,
-    caplog: pytest.LogCaptureFixture,
-    content: object,
+async def test_an_account_that_is_not_there_or_does_not_run_is_refused(
+    stage: Stage, action: str, fields: Mapping[str, Any]
 ) -> None:
-    hass_storage[STORE] = {"version": 1, "key": STORE, "data": content}
-    path = Path(hass_config_dir, ".storage", STORE)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("damaged")
-    caplog.clear()
-    async with next_start(hass_config_dir) as second:
-        await start_up(second, voltus_first=True, freezer=True)
-        (warning,) = [r for r in caplog.records if r.name == "custom_components.voltus"]
-        assert STORE in warning.getMessage()
-        assert not path.exists()
-        assert path.with_name(f"{STORE}.set-aside").read_text() == "damaged"
+    await stage.set_up()
+    error = await refusal(stage.hass, action, config_entry_id="gone", **fields)
+    assert error.translation_key == "service_config_entry_not_found"
+    await stage.hass.config_entries.async_unload("account")
+    error = await refusal(stage.hass, action, config_entry_id="account", **fields)
+    assert error.translation_key == "service_config_entry_not_loaded"
 
-        await shed(second, FREEZER)
-        await restore(second)
-        assert runs(second, FREEZER)
+
+async def test_only_administrators_have_voltus_issue_something(stage: Stage) -> None:
+    await stage.set_up()
+    user = MockUser(groups=[await group(stage.hass, GROUP_ID_USER)]).add_to_hass(
+        stage.hass
+    )
+    context = Context(user_id=user.id)
+    asked = len(stage.voltus.requests)
+    with pytest.raises(Unauthorized):
+        await call(stage.hass, "create_test_dispatch", context)
+    with pytest.raises(Unauthorized):
+        await call(stage.hass, "run_scenario", context, scenario="clear")
+    assert len(stage.voltus.requests) == asked
+    assert await call(stage.hass, "get_log", context)
+
+
+async def group(hass: HomeAssistant, group_id: str) -> Any:
+    """Return a group of users."""
+    found = await hass.auth.async_get_group(group_id)
+    assert found
+    return found
+
+
+# Test dispatches
+
+
+async def test_a_test_dispatch_is_found_on_the_list_and_told(stage: Stage) -> None:
+    await stage.set_up()
+    answer = await call(stage.hass, "create_test_dispatch")
+    dispatch_id = answer["dispatch_id"]
+    assert stage.stories == [(dispatch_id, "created")]
+    assert answer == {
+        "dispatch_id": stage.told[0].data["dispatch_id"],
+        "start_time": at(2).isoformat(),
+        "end_time": at(22).isoformat(),
+        "will_curtail": False,
+        "sites": [],
+        "notes": ["Curtail stays off: the option “Act on test dispatches” is off."],
+    }
+    await stage.move_to(at(2))
+    assert not stage.curtails()
 
 
 @pytest.mark.parametrize(
-    ("action", "data"),
+    ("options", "sites", "note"),
     [
-        ("save_states", {"entity_id": [FREEZER]}),
-        ("save_states", {"scope": "shed"}),
-        ("save_states", {"scope": "shed", "entity_id": ["no entity id"]}),
-        ("save_states", {"scope": "shed", "entity_id": [FREEZER], "more": 1}),
-        ("restore_states", {}),
-        ("restore_states", {"entity_id": [FREEZER]}),
-        ("restore_states", {"scope": "shed", "entity_id": ["no entity id"]}),
+        ({}, [], "Curtail stays off: the option “Act on test dispatches” is off."),
+        ({"act_on_test_dispatches": True}, ["s1", "s2"], None),
+        ({"act_on_test_dispatches": True, "ignored_sites": ["s1"]}, ["s2"], None),
+        (
+            {"act_on_test_dispatches": True, "ignored_sites": ["s1", "s2"]},
+            [],
+            "Curtail stays off: all of its sites are ignored in the options.",
+        ),
     ],
 )
-async def test_calls_that_make_no_sense_are_refused(
-    hass: HomeAssistant, action: str, data: Mapping[str, Any]
+async def test_the_answer_says_where_a_test_dispatch_curtails(
+    stage: Stage, options: Mapping[str, Any], sites: list[str], note: str | None
 ) -> None:
+    await stage.set_up()
+    choose(stage, **options)
+    await stage.settle()
+    answer = await call(stage.hass, "create_test_dispatch")
+    assert answer["sites"] == sites
+    assert answer["will_curtail"] is bool(sites)
+    assert answer["notes"] == [each for each in (note,) if each]
+    await stage.move_to(at(2))
+    assert stage.curtails() is answer["will_curtail"]
+
+
+async def test_start_duration_and_program_can_be_chosen(stage: Stage) -> None:
+    await stage.set_up()
+    await stage.hass.config.async_set_time_zone("US/Pacific")
+    answer = await call(
+        stage.hass,
+        "create_test_dispatch",
+        start_time="2026-07-15 06:30:00",
+        duration={"minutes": 5},
+        program_id=1111,
+    )
+    assert (answer["start_time"], answer["end_time"]) == (
+        at(90).isoformat(),
+        at(95).isoformat(),
+    )
+    (created,) = stage.told
+    assert created.data["program"]["id"] == 1111
+
+
+async def test_a_test_dispatch_of_the_same_times_is_not_taken_for_the_new_one(
+    stage: Stage,
+) -> None:
+    stage.publish(wire_dispatch("d1", at(2), at(22), test=True))
+    await stage.set_up()
+    answer = await call(stage.hass, "create_test_dispatch")
+    assert answer["dispatch_id"] not in (None, "d1")
+
+
+async def test_a_test_dispatch_that_is_not_listed_yet_is_told_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.api.new_id", lambda taken: "t1")
+    await stage.set_up()
+    stage.voltus.faults = Faults(drop=("t1",))
+    answer = await call(stage.hass, "create_test_dispatch")
+    assert answer["dispatch_id"] is None
+    assert answer["notes"][0].startswith("Voltus has accepted")
+    stage.voltus.faults = Faults()
+    await stage.poll()
+    assert stage.stories == [("t1", "created")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"start_time": at(0).isoformat()}, "start_in_the_past"),
+        ({"start_time": at(-60).isoformat()}, "start_in_the_past"),
+        ({"start_time": "0001-01-01T00:00:00+00:00"}, "start_in_the_past"),
+        ({"duration": 0}, "no_duration"),
+        ({"duration": "-00:10:00"}, "no_duration"),
+        ({"duration": 0.5}, "no_duration"),
+        ({"duration": "72:00:00"}, "too_far_ahead"),
+        ({"start_time": at(72 * 60).isoformat(), "duration": 1}, "too_far_ahead"),
+        ({"start_time": "9999-12-31T23:59:59+00:00"}, "too_far_ahead"),
+        ({"duration": {"days": 999_999_999}}, "too_far_ahead"),
+    ],
+)
+async def test_times_that_voltus_would_not_take_are_refused(
+    stage: Stage, fields: Mapping[str, Any], key: str
+) -> None:
+    await stage.set_up()
+    asked = len(stage.voltus.requests)
+    error = await refusal(stage.hass, "create_test_dispatch", **fields)
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_key == key
+    assert len(stage.voltus.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("create_test_dispatch", {"start_time": "noon"}),
+        ("create_test_dispatch", {"start_time": "0001-01-01T00:00:00+14:00"}),
+        ("create_test_dispatch", {"duration": "soon"}),
+        ("create_test_dispatch", {"duration": {"days": 10**10}}),
+        ("create_test_dispatch", {"program_id": "A Program"}),
+        ("run_scenario", {}),
+        ("run_scenario", {"scenario": "unheard of"}),
+        ("run_scenario", {"scenario": "basic", "commitment": -1}),
+        ("get_dispatches", {"status": "asleep"}),
+        ("get_log", {"since": at(0).isoformat()}),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    stage: Stage, action: str, fields: Mapping[str, Any]
+) -> None:
+    await stage.set_up()
     with pytest.raises(vol.Invalid):
-        await hass.services.async_call(DOMAIN, action, dict(data), blocking=True)
+        await call(stage.hass, action, **fields)
 
 
-async def test_nothing_is_watched_or_kept_for_longer_than_needed(
-    hass: HomeAssistant, hass_storage: dict[str, Any]
+# What Voltus refuses
+
+
+async def test_voltus_own_words_say_why_it_refuses(stage: Stage) -> None:
+    await stage.set_up()
+    error = await refusal(stage.hass, "create_test_dispatch", program_id=7)
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_key == "action_refused"
+    assert "no site is registered in program 7" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        (Faults(status=400), "action_refused"),
+        (Faults(status=401), "action_not_allowed"),
+        (Faults(status=403), "action_not_allowed"),
+        (Faults(status=404), "action_refused"),
+        (Faults(status=429), "action_too_soon"),
+        (Faults(status=500), "action_unanswered"),
+        (Faults(status=403, body="html"), "action_unanswered"),
+        (Faults(redirect="http://127.0.0.1:1/"), "action_unanswered"),
+        (Faults(cut=True), "action_unanswered"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [("create_test_dispatch", {}), ("run_scenario", {"scenario": "basic"})],
+)
+async def test_a_failure_is_told_and_the_key_is_not(
+    stage: Stage, fault: Faults, key: str, action: str, fields: Mapping[str, Any]
 ) -> None:
-    await shed(hass, FREEZER)
-    assert hass_storage[STORE]["data"]["shed"][FREEZER]["left"] == "off"
-    await restore(hass)
-    assert hass_storage[STORE]["data"] == {}
+    await stage.set_up()
+    stage.voltus.faults = fault
+    error = await refusal(stage.hass, action, **fields)
+    assert error.translation_key == key
+    assert str(error)
+    assert KEY not in f"{error!r} {error} {error.__cause__!r}"
+    assert (await call(stage.hass, "get_log"))["scenarios"] == []
+
+
+async def test_the_public_key_is_told_to_read_only(stage: Stage) -> None:
+    stage.hass.config_entries.async_update_entry(
+        stage.entry, data={CONF_URL: stage.url, CONF_API_KEY: "secret"}
+    )
+    await stage.set_up()
+    error = await refusal(stage.hass, "run_scenario", scenario="basic")
+    assert error.translation_key == "action_not_allowed"
+    assert "only reads" in str(error)
+
+
+# Scenarios
+
+
+async def test_a_scenario_answers_with_its_timetable_and_what_passes(
+    stage: Stage,
+) -> None:
+    await stage.set_up()
+    choose(stage, lead_time=2, poll_interval=60)
+    await stage.settle()
+    answer = await call(
+        stage.hass,
+        "run_scenario",
+        scenario="ancillary_services",
+        length="00:10:00",
+        site_ids=["s1"],
+        commitment=250,
+    )
+    known_by = timedelta(seconds=70)
+    assert answer == {
+        "scenario": "ancillary_services",
+        "posted": NOON.isoformat(),
+        "until": (at(10) + known_by).isoformat(),
+        "criterion": answer["criterion"],
+        "timetable": [
+            {
+                "at": NOON.isoformat(),
+                "until": None,
+                "what": "Voltus publishes Dispatch",
+            },
+            {
+                "at": NOON.isoformat(),
+                "until": (NOON + known_by).isoformat(),
+                "what": "Curtail comes on",
+            },
+            {
+                "at": at(10).isoformat(),
+                "until": None,
+                "what": "Voltus sends the end of Dispatch",
+            },
+            {
+                "at": at(10).isoformat(),
+                "until": (at(10) + known_by).isoformat(),
+                "what": "Curtail goes off",
+            },
+        ],
+        "sites": ["s1"],
+        "expected": [
+            {
+                "on_from": NOON.isoformat(),
+                "on_by": (NOON + known_by).isoformat(),
+                "off_from": at(10).isoformat(),
+                "off_by": (at(10) + known_by).isoformat(),
+            }
+        ],
+        "notes": [],
+    }
+    await stage.poll()
+    assert stage.curtails("s1")
+    assert not stage.curtails("s2")
+    assert stage.state("commitment", "s1").state == "250.0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"length": "00:02:59"}, "length_out_of_range"),
+        ({"length": 0}, "length_out_of_range"),
+        ({"length": "24:00:01"}, "length_out_of_range"),
+        ({"gap": "-00:20:00"}, "gap_out_of_range"),
+        ({"gap": {"days": 2}}, "gap_out_of_range"),
+        ({"site_ids": ["s1", "s9"]}, "unknown_site"),
+    ],
+)
+async def test_a_scenario_that_would_show_nothing_is_refused(
+    stage: Stage, fields: Mapping[str, Any], key: str
+) -> None:
+    await stage.set_up()
+    error = await refusal(
+        stage.hass, "run_scenario", scenario="two_dispatches", **fields
+    )
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_key == key
+
+
+async def test_a_lead_time_that_outruns_the_cancel_is_refused(stage: Stage) -> None:
+    await stage.set_up()
+    choose(stage, lead_time=10)
+    await stage.settle()
+    error = await refusal(stage.hass, "run_scenario", scenario="cancelled")
+    assert error.translation_key == "curtails_before_cancel"
+    assert "lead time of 10 minutes" in str(error)
+    assert await call(
+        stage.hass, "run_scenario", scenario="cancelled", length="00:40:00"
+    )
+
+
+async def test_an_account_without_sites_has_nothing_to_dispatch(stage: Stage) -> None:
+    stage.voltus.accounts[KEY].sites = []
+    await stage.set_up()
+    error = await refusal(stage.hass, "run_scenario", scenario="basic")
+    assert error.translation_key == "no_sites"
+
+
+async def test_production_plays_no_scenarios(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.voltus.certify.PRODUCTION", stage.url)
+    await stage.set_up()
+    asked = len(stage.voltus.requests)
+    error = await refusal(stage.hass, "run_scenario", scenario="clear")
+    assert error.translation_key == "scenario_in_production"
+    assert len(stage.voltus.requests) == asked
+
+
+# Dispatches
+
+
+async def publish_all_kinds(stage: Stage) -> None:
+    """Have one dispatch of each status, the ended one for another site."""
+    stage.publish(
+        wire_dispatch("ended", at(-30), at(-10), {"s2": 5.0}),
+        wire_dispatch("cancelled", at(-20), at(20), authorized=False),
+        wire_dispatch("active", at(-10), None, test=True),
+        wire_dispatch("scheduled", at(30), at(60)),
+    )
+    await stage.set_up()
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, ["ended", "cancelled", "active", "scheduled"]),
+        ({"status": []}, ["ended", "cancelled", "active", "scheduled"]),
+        ({"status": "active"}, ["active"]),
+        ({"status": ["ended", "cancelled"]}, ["ended", "cancelled"]),
+        ({"site_id": "s2"}, ["ended"]),
+        ({"start": at(-10).isoformat()}, ["ended", "cancelled", "active", "scheduled"]),
+        ({"start": at(0).isoformat()}, ["cancelled", "active", "scheduled"]),
+        ({"end": at(30).isoformat()}, ["ended", "cancelled", "active"]),
+        (
+            {"start": at(25).isoformat(), "end": at(31).isoformat()},
+            ["active", "scheduled"],
+        ),
+    ],
+)
+async def test_dispatches_can_be_asked_for_by_status_site_and_time(
+    stage: Stage, fields: Mapping[str, Any], found: list[str]
+) -> None:
+    await publish_all_kinds(stage)
+    assert ids(await call(stage.hass, "get_dispatches", **fields)) == found
+
+
+async def test_all_that_voltus_says_is_answered_and_what_it_means_here(
+    stage: Stage,
+) -> None:
+    await publish_all_kinds(stage)
+    by_id = {
+        each["id"]: each
+        for each in (await call(stage.hass, "get_dispatches"))["dispatches"]
+    }
+    assert {name: each["status"] for name, each in by_id.items()} == {
+        name: name for name in by_id
+    }
+    assert {name for name, each in by_id.items() if each["test"]} == {"active"}
+    assert {name for name, each in by_id.items() if each["actionable"]} == {
+        "ended",
+        "cancelled",
+        "scheduled",
+    }
+    wire = wire_dispatch("scheduled", at(30), at(60))
+    assert by_id["scheduled"] == wire | {
+        "start_time": at(30).isoformat(),
+        "end_time": at(60).isoformat(),
+        "creation_time": at(-240).isoformat(),
+        "metadata": None,
+        "status": "scheduled",
+        "actionable": True,
+        "withdrawn": False,
+        "received": NOON.isoformat(),
+        "sites": [
+            {
+                "id": "s1",
+                "name": "Site s1",
+                "customer_location_id": "",
+                "commitment": 100.0,
+                "curtail": False,
+            }
+        ],
+    }
+    await stage.move_to(at(30))
+    later = await call(stage.hass, "get_dispatches", status="active", site_id="s1")
+    assert [each["sites"][0]["curtail"] for each in later["dispatches"]] == [True] * 2
+
+
+async def test_a_dispatch_that_left_the_list_long_ago_is_still_answered(
+    stage: Stage,
+) -> None:
+    stage.publish(wire_dispatch("d1", at(-30), at(-10)))
+    await stage.set_up()
+    stage.publish()
+    await stage.move_to(at(1))
+    later = NOON + timedelta(days=4)
+    stage.publish(wire_dispatch("d2", later, later + timedelta(hours=1)))
+    await stage.move_to(later)
+    assert list(stage.entry.runtime_data.data.snapshot.dispatches) == ["d2"]
+    assert ids(await call(stage.hass, "get_dispatches")) == ["d1", "d2"]
+
+
+async def test_a_site_that_only_past_dispatches_name_can_be_asked_for(
+    stage: Stage,
+) -> None:
+    stage.publish(wire_dispatch("d1", at(-30), at(-10), {"s9": 1.0}))
+    await stage.set_up()
+    assert "s9" not in stage.entry.runtime_data.all_sites
+    assert ids(await call(stage.hass, "get_dispatches", site_id="s9")) == ["d1"]
+
+
+async def test_a_site_that_is_not_there_is_named(stage: Stage) -> None:
+    await stage.set_up()
+    error = await refusal(stage.hass, "get_dispatches", site_id="s9")
+    assert error.translation_key == "unknown_site"
+    assert "s9" in str(error)
+    assert "s1, s2" in str(error)
+
+
+# The log
+
+
+async def live_through_two(stage: Stage) -> None:
+    """Live through a dispatch of both sites, and another one of the second."""
+    stage.publish(wire_dispatch("d1", at(1), at(5), {"s1": 1.0, "s2": 1.0}))
+    await stage.set_up()
+    await stage.move_to(at(1))
+    stage.publish(
+        wire_dispatch("d1", at(1), at(5), {"s1": 1.0, "s2": 1.0}),
+        wire_dispatch("d2", at(4), at(8), {"s2": 1.0}),
+    )
+    for minute in (2, 4, 5, 8):
+        await stage.move_to(at(minute))
+
+
+async def test_the_log_has_every_change_with_its_moments_and_delays(
+    stage: Stage,
+) -> None:
+    stage.publish(wire_dispatch("d1", at(1), at(5)))
+    await stage.set_up()
+    await stage.move_to(at(1) + timedelta(seconds=3))
+    changes = (await call(stage.hass, "get_log"))["changes"]
+    assert [row["type"] for row in changes] == ["created", "started"]
+    started = changes[1]
+    assert started == {
+        "announced": (at(1) + timedelta(seconds=3)).isoformat(),
+        "received": NOON.isoformat(),
+        "moment": at(1).isoformat(),
+        "type": "started",
+        "change_id": stage.told[1].data["change_id"],
+        "dispatch_id": "d1",
+        "status": "active",
+        "test": False,
+        "actionable": True,
+        "start_time": at(1).isoformat(),
+        "end_time": at(5).isoformat(),
+        "late_seconds": 3.0,
+        "delay_seconds": 3.0,
+    }
+
+
+async def test_the_log_has_when_each_site_curtailed_and_for_what(
+    stage: Stage,
+) -> None:
+    await live_through_two(stage)
+    log = await call(stage.hass, "get_log")
+    assert log["curtailments"] == [
+        {
+            "site_id": site_id,
+            "on": at(1).isoformat(),
+            "off": at(off).isoformat(),
+            "dispatch_ids": dispatch_ids,
+        }
+        for site_id, off, dispatch_ids in (("s1", 5, ["d1"]), ("s2", 8, ["d1", "d2"]))
+    ]
+    assert log["scenarios"] == []
+
+
+async def test_what_curtails_still_has_no_end_in_the_log(stage: Stage) -> None:
+    stage.publish(wire_dispatch("d1", at(-1), None))
+    await stage.set_up()
+    (row,) = (await call(stage.hass, "get_log"))["curtailments"]
+    assert (row["on"], row["off"]) == (NOON.isoformat(), None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "sites"),
+    [
+        ({"dispatch_id": "d1"}, ["created", "started", "ended"], ["s1", "s2"]),
+        ({"dispatch_id": "d2"}, ["created", "started", "ended"], ["s2"]),
+        ({"dispatch_id": "d9"}, [], []),
+        ({"end": at(1).isoformat()}, ["created"], []),
+        ({"start": at(8).isoformat()}, ["ended"], ["s2"]),
+        ({"start": at(9).isoformat()}, [], []),
+    ],
+)
+async def test_the_log_can_be_asked_for_a_dispatch_or_a_period(
+    stage: Stage, fields: Mapping[str, Any], changes: list[str], sites: list[str]
+) -> None:
+    await live_through_two(stage)
+    log = await call(stage.hass, "get_log", **fields)
+    assert [row["type"] for row in log["changes"]] == changes
+    assert [row["site_id"] for row in log["curtailments"]] == sites
+
+
+async def test_scenarios_are_in_the_log_by_the_time_they_took(stage: Stage) -> None:
+    await stage.set_up()
+    answer = await call(stage.hass, "run_scenario", scenario="basic")
+    over = datetime.fromisoformat(answer["until"])
+
+    async def between(start: datetime, end: datetime) -> list[str]:
+        log = await call(
+            stage.hass, "get_log", start=start.isoformat(), end=end.isoformat()
+        )
+        return [each["scenario"] for each in log["scenarios"]]
+
+    assert await between(at(-1), at(1)) == ["basic"]
+    assert await between(over, at(60)) == ["basic"]
+    assert await between(over + timedelta(seconds=1), at(60)) == []
+    assert await between(at(-60), NOON) == []
+
+
+async def test_the_actions_are_there_before_any_account(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    error = await refusal(hass, "get_log")
+    assert error.translation_key == "service_found_no_config_entry_for_domain"
+
+
+def shape(value: object) -> object:
+    """Return the names that an answer has, level by level; lists by their first item."""
+    if isinstance(value, Mapping):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    return None
+
+
+async def test_the_answers_are_as_the_documentation_shows_them(stage: Stage) -> None:
+    await stage.set_up()
+    ran = await call(stage.hass, "run_scenario", scenario="ancillary_services")
+    for minute in (0.5, 20, 20.5, 21):
+        await stage.move_to(at(minute))
+    answers = [
+        await call(stage.hass, "create_test_dispatch"),
+        ran,
+        await call(stage.hass, "get_dispatches", status="ended"),
+        await call(stage.hass, "get_log", end=at(20.75).isoformat()),
+    ]
+    page = DOCUMENTATION.read_text(encoding="utf-8")
+    shown = [json.loads(block) for block in JSON.findall(page)]
+    assert [*map(shape, shown)] == [*map(shape, answers)]

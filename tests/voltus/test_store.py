@@ -244,14 +244,26 @@ async def test_the_log_of_another_origin_is_forgotten(
     assert (other.rows, other.past) == ([], {})
 
 
-async def test_a_damaged_log_is_set_aside(hass: HomeAssistant, disk: Path) -> None:
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"type": 5},
+        {"type": "curtailment_started", "sites": ["s1"]},
+        {"type": "curtailment_ended", "sites": 1, "dispatch_ids": []},
+        {"type": "scenario", "scenario": "basic", "sites": ["s1"]},
+    ],
+)
+async def test_a_damaged_log_is_set_aside(
+    hass: HomeAssistant, disk: Path, row: dict[str, Json]
+) -> None:
     log = Log(hass, "account")
     await log.async_load(ORIGIN)
     log.async_add(_row("created", 0), NOON)
     await log.async_save()
     file = disk / "voltus.account.log"
     content = json.loads(file.read_text())
-    content["data"]["rows"] = [{"announced": "2026-07-15T12:00:00Z"}]
+    content["data"]["rows"] = [{"announced": "2026-07-15T12:00:00Z", **row}]
     file.write_text(json.dumps(content))
     again = Log(hass, "account")
     await again.async_load(ORIGIN)

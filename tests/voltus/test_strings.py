@@ -1,7 +1,7 @@
 """Every text that the code asks for is there, and no other; and so for icons and fields."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.helpers.selector import selector
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from packaging.requirements import Requirement
@@ -18,7 +19,8 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 import voluptuous as vol
 
 import custom_components.voltus as integration
-from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase
+from custom_components.voltus.aiovoltus.certification import Scenario
+from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase, Status
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.issues import FIXABLE
@@ -32,6 +34,14 @@ ICONS: dict[str, Any] = json.loads((ROOM / "icons.json").read_text("utf-8"))
 MANIFEST: dict[str, Any] = json.loads((ROOM / "manifest.json").read_text("utf-8"))
 SERVICES = load_yaml_dict(str(ROOM / "services.yaml"))
 SOURCES = {path.stem: ast.parse(path.read_text("utf-8")) for path in ROOM.glob("*.py")}
+
+SELECTS: dict[str, Any] = {
+    select["translation_key"]: select
+    for service in SERVICES.values()
+    for field in service["fields"].values()
+    if (select := field["selector"].get("select"))
+}
+"""The choices that actions offer, by their translation key."""
 
 HOME_ASSISTANTS_OWN_REASONS = {"reauth_successful", "reconfigure_successful"}
 NO_ICON_NEEDED = {"connection"}
@@ -152,8 +162,18 @@ def test_every_choice_has_a_text() -> None:
         for call in calls("SelectSelectorConfig")
         if "translation_key" in keywords(call)
     }
-    assert TEXTS["selector"].keys() == used
+    assert TEXTS["selector"].keys() == used | SELECTS.keys()
     assert TEXTS["selector"]["url"]["options"].keys() == HOSTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"), [("scenario", Scenario), ("status", Status)]
+)
+def test_the_choices_of_an_action_are_those_that_it_takes(
+    name: str, choices: Iterable[str]
+) -> None:
+    assert SELECTS[name]["options"] == [*choices]
+    assert TEXTS["selector"][name]["options"].keys() == {*choices}
 
 
 def test_every_exception_has_a_text_and_its_placeholders() -> None:
@@ -256,6 +276,8 @@ async def test_every_action_is_described_as_it_is(stage: Stage) -> None:
         assert isinstance(service.schema, vol.Schema)
         markers = {str(marker): marker for marker in service.schema.schema}
         described = SERVICES[name]["fields"]
+        for field in described.values():
+            selector(field["selector"])
         assert described.keys() == markers.keys() == texts[name]["fields"].keys()
         for field, marker in markers.items():
             assert described[field]["required"] is isinstance(marker, vol.Required)
