@@ -1,8 +1,20 @@
 """What all tests share."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.voltus.aiovoltus  # noqa: F401  our `custom_components`, before any other of that name
+from custom_components.voltus.const import DOMAIN
+from sandbox.server import LocalVoltus, serve
+
+from .builders import NOON
+from .voltus.stage import KEY, Stage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +22,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("oracle", "histories against the oracle")
     group.addoption("--histories", type=int, default=2000, help="how many (2000)")
     group.addoption("--seed", type=int, default=0, help="seed of the first one (0)")
+
+
+@pytest.fixture
+async def stage(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+    socket_enabled: None,
+    enable_custom_integrations: None,
+) -> AsyncIterator[Stage]:
+    """It is noon, and the local Voltus knows two sites and no dispatch."""
+    freezer.move_to(NOON)
+    voltus = LocalVoltus()
+    voltus.accounts[KEY].sites = [
+        {
+            "id": site_id,
+            "name": f"Site {site_id}",
+            "customer_location_id": f"location-{site_id}",
+            "meters": [],
+        }
+        for site_id in ("s1", "s2")
+    ]
+    async with serve(voltus) as url:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            entry_id="account",
+            title="Voltus sandbox",
+            data={CONF_URL: url, CONF_API_KEY: KEY},
+        )
+        entry.add_to_hass(hass)
+        yield Stage(hass, freezer, voltus, url, entry, hass_storage)
