@@ -1,9 +1,11 @@
 """What all tests share."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant import core
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
 import pytest
@@ -53,3 +55,19 @@ async def stage(
         )
         entry.add_to_hass(hass)
         yield Stage(hass, freezer, voltus, url, entry, hass_storage)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have nobody wait for an automation that waits itself, from a call of this on."""
+
+    async def settle(_: Stage) -> None:
+        # Home Assistant would wait for the automation, too.
+        for _turn in range(200):
+            await asyncio.sleep(0)
+
+    def lose_patience() -> None:
+        monkeypatch.setattr(Stage, "settle", settle)
+        monkeypatch.setattr(core, "TIMEOUT_EVENT_START", 0.1)
+
+    return lose_patience

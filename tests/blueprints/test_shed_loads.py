@@ -1,6 +1,5 @@
 """The blueprint `shed_loads` brings loads to what `curtail` says, whatever it missed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -8,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from homeassistant import core
 from homeassistant.components.climate import HVACMode
 from homeassistant.core import CoreState, ServiceRegistry, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -466,22 +464,6 @@ async def test_the_amount_may_be_shown_in_another_unit(
 # Putting back one after another
 
 
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Have nobody wait for an automation that waits itself, from a call of this on."""
-
-    async def settle(_: Stage) -> None:
-        # Home Assistant would wait for the automation, too.
-        for _turn in range(200):
-            await asyncio.sleep(0)
-
-    def lose_patience() -> None:
-        monkeypatch.setattr(Stage, "settle", settle)
-        monkeypatch.setattr(core, "TIMEOUT_EVENT_START", 0.1)
-
-    return lose_patience
-
-
 async def test_loads_come_back_one_after_another(
     stage: Stage, house: House, patience: Callable[[], None]
 ) -> None:
@@ -678,4 +660,4 @@ async def test_a_kill_at_any_step_loses_nothing(
         for _ in range(4):
             await pass_time(second, 31)
         assert (house.switches, house.thermostats) == before
-        assert second.storage[STORE]["data"] == {}
+        assert not second.storage.get(STORE, {}).get("data")
