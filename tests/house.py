@@ -119,7 +119,7 @@ class Switch(Load, SwitchEntity):
 
 
 class Number(Load, NumberEntity):
-    """A value to be set, in watts; a negative one is drawn from the grid."""
+    """A value to be set."""
 
     _attr_native_min_value = 0
     _attr_native_max_value = 500_000
@@ -191,7 +191,9 @@ class Climate(Load, ClimateEntity):
 
     @override
     async def async_set_temperature(self, **kwargs: Any) -> None:
-        low, high = kwargs.get("target_temp_low"), kwargs.get("target_temp_high")
-        aim = kwargs["temperature"] if low is None else (low, high)
-        self._thermostat.aim = round(aim * 2) / 2 if low is None else aim
+        if "temperature" in kwargs:
+            self._thermostat.aim = round(kwargs["temperature"] * 2) / 2
+        else:
+            low, high = kwargs["target_temp_low"], kwargs["target_temp_high"]
+            self._thermostat.aim = (low, high)
         self.async_write_ha_state()

@@ -35,8 +35,8 @@ def hass_config_dir(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def _site(stage: Stage) -> None:
     """Call the site as the examples do."""
-    site, _ = stage.voltus.accounts[KEY].sites
-    site["name"] = "Riverside Cold Storage"
+    account = stage.voltus.accounts[KEY]
+    account.sites = [{**account.sites[0], "name": "Riverside Cold Storage"}]
 
 
 async def automate(stage: Stage, house: House, alias: str) -> None:
