@@ -102,9 +102,10 @@ class SavedStates:
         for entity_id, state in present.items():
             saved = loads.get(entity_id) or _saved_now(state, call.data[ATTR_TO])
             loads[entity_id] = _noted(saved, state)
+        unchanged = _answer(each for each in present if loads[each].left is None)
         if loads != before:
             await self._async_keep()
-        return _loads(each for each in present if loads[each].left is None)
+        return unchanged
 
     async def async_restore_states(self, call: ServiceCall) -> ServiceResponse:
         """Put back the loads that are still as they were left, and forget them.
@@ -127,7 +128,7 @@ class SavedStates:
             loads.pop(entity_id, None)
         if now:
             await self._async_keep()
-        return _loads(state.entity_id for state in back)
+        return _answer(state.entity_id for state in back)
 
     def _present(self, entity_ids: Iterable[str]) -> dict[str, State]:
         return {
@@ -195,18 +196,17 @@ def _saved_now(state: State, to: Mapping[str, Any]) -> Saved:
 def _noted(saved: Saved, state: State) -> Saved:
     """Note how a load was left, if this is the first change of what counts of it."""
     now = saved.of(state)
-    return (
-        replace(saved, left=now)
-        if saved.left is None and now != saved.of(saved)
-        else saved
-    )
+    if saved.left is not None or now == saved.of(saved):
+        return saved
+    return replace(saved, left=now)
 
 
 def _is_to_come_back(saved: Saved, state: State) -> bool:
+    """Whether a load is as it was left, and that is not how it was all the while."""
     return saved.left is None or saved.of(saved) != saved.left == saved.of(state)
 
 
-def _loads(entity_ids: Iterable[str]) -> ServiceResponse:
+def _answer(entity_ids: Iterable[str]) -> ServiceResponse:
     found: list[JsonValueType] = [*entity_ids]
     return {ATTR_ENTITY_ID: found}
 
