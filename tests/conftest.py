@@ -1,8 +1,22 @@
 """What all tests share."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant import core
+from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.voltus.aiovoltus  # noqa: F401  our `custom_components`, before any other of that name
+from custom_components.voltus.const import DOMAIN
+from sandbox.server import LocalVoltus, serve
+
+from .builders import NOON
+from .voltus.stage import KEY, Stage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +24,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("oracle", "histories against the oracle")
     group.addoption("--histories", type=int, default=2000, help="how many (2000)")
     group.addoption("--seed", type=int, default=0, help="seed of the first one (0)")
+
+
+@pytest.fixture
+async def stage(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+    socket_enabled: None,
+    enable_custom_integrations: None,
+) -> AsyncIterator[Stage]:
+    """It is noon, and the local Voltus knows two sites and no dispatch."""
+    freezer.move_to(NOON)
+    voltus = LocalVoltus()
+    voltus.accounts[KEY].sites = [
+        {
+            "id": site_id,
+            "name": f"Site {site_id}",
+            "customer_location_id": f"location-{site_id}",
+            "meters": [],
+        }
+        for site_id in ("s1", "s2")
+    ]
+    async with serve(voltus) as url:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            entry_id="account",
+            title="Voltus sandbox",
+            data={CONF_URL: url, CONF_API_KEY: KEY},
+        )
+        entry.add_to_hass(hass)
+        yield Stage(hass, freezer, voltus, url, entry, hass_storage)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have nobody wait for an automation that waits itself, from a call of this on."""
+
+    async def settle(_: Stage) -> None:
+        # Home Assistant would wait for the automation, too.
+        for _turn in range(200):
+            await asyncio.sleep(0)
+
+    def lose_patience() -> None:
+        monkeypatch.setattr(Stage, "settle", settle)
+        monkeypatch.setattr(core, "TIMEOUT_EVENT_START", 0.1)
+
+    return lose_patience

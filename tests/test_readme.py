@@ -110,7 +110,9 @@ def announced() -> Iterator[tuple[ChangeType, dict[str, Json]]]:
             )
 
 
-@pytest.mark.parametrize("block", code(README, "yaml"))
+@pytest.mark.parametrize(
+    "block", [*code(README, "yaml"), *code(ROOT / "docs" / "examples.md", "yaml")]
+)
 async def test_home_assistant_takes_every_automation(
     hass: HomeAssistant, block: str
 ) -> None:

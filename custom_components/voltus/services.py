@@ -25,7 +25,7 @@ from .certify import create_test_dispatch, run_scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
 from .report import get_dispatches, get_log
-from .saved_states import ATTR_SCOPE, SavedStates
+from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
 
 def _instant(value: object) -> datetime:
@@ -80,7 +80,11 @@ GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
 )
 SAVE_SCHEMA = vol.Schema(
-    {vol.Required(ATTR_SCOPE): cv.string, vol.Required(ATTR_ENTITY_ID): cv.entity_ids}
+    {
+        vol.Required(ATTR_SCOPE): cv.string,
+        vol.Required(ATTR_ENTITY_ID): cv.entity_ids,
+        vol.Optional(ATTR_TO, default={}): {cv.string: object},
+    }
 )
 RESTORE_SCHEMA = vol.Schema(
     {vol.Required(ATTR_SCOPE): cv.string, vol.Optional(ATTR_ENTITY_ID): cv.entity_ids}
@@ -110,12 +114,13 @@ async def async_setup_services(hass: HomeAssistant) -> None:
         hass.services.async_register(
             DOMAIN, ask.__name__, _for_account(ask), schema, SupportsResponse.ONLY
         )
-    hass.services.async_register(
-        DOMAIN, "save_states", saved_states.async_save_states, SAVE_SCHEMA
-    )
-    hass.services.async_register(
-        DOMAIN, "restore_states", saved_states.async_restore_states, RESTORE_SCHEMA
-    )
+    for name, action, schema in (
+        ("save_states", saved_states.async_save_states, SAVE_SCHEMA),
+        ("restore_states", saved_states.async_restore_states, RESTORE_SCHEMA),
+    ):
+        hass.services.async_register(
+            DOMAIN, name, action, schema, SupportsResponse.OPTIONAL
+        )
 
 
 def _for_account(

@@ -398,8 +398,13 @@ LOG_CONTENT: Json = {
 }
 SCOPES_CONTENT: Json = {
     "shed": {
-        "switch.a": {"state": "on", "attributes": {"x": 1}, "left": "off"},
-        "switch.b": {"state": "on", "attributes": {}, "left": None},
+        "switch.a": {
+            "state": "on",
+            "attributes": {"x": 1},
+            "counts": ["x"],
+            "left": {"state": "off", "x": None},
+        },
+        "switch.b": {"state": "on", "attributes": {}, "counts": [], "left": None},
     }
 }
 

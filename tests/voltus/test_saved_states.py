@@ -518,6 +518,74 @@ async def test_nothing_is_watched_or_kept_for_longer_than_needed(
     hass: HomeAssistant, hass_storage: dict[str, Any]
 ) -> None:
     await shed(hass, FREEZER)
-    assert hass_storage[STORE]["data"]["shed"][FREEZER]["left"] == "off"
+    assert hass_storage[STORE]["data"]["shed"][FREEZER]["left"] == {"state": "off"}
     await restore(hass)
     assert hass_storage[STORE]["data"] == {}
+
+
+async def test_what_is_still_to_be_brought_down_is_answered_until_it_has_changed(
+    hass: HomeAssistant,
+) -> None:
+    data = {"scope": "shed", "entity_id": [FREEZER, PUMP, "switch.gone"]}
+
+    async def still_to_be_shed() -> Any:
+        answer = await hass.services.async_call(
+            DOMAIN, "save_states", data, blocking=True, return_response=True
+        )
+        assert answer
+        return answer["entity_id"]
+
+    assert await still_to_be_shed() == [FREEZER, PUMP]
+    await turn(hass, "off", FREEZER)
+    assert await still_to_be_shed() == [PUMP]
+    await turn(hass, "off", PUMP)
+    await turn(hass, "on", FREEZER)
+    assert await still_to_be_shed() == []
+
+
+async def test_what_was_put_back_is_answered(hass: HomeAssistant) -> None:
+    await shed(hass, FREEZER, PUMP)
+    await turn(hass, "on", PUMP)
+    answer = await hass.services.async_call(
+        DOMAIN, "restore_states", {"scope": "shed"}, blocking=True, return_response=True
+    )
+    assert answer == {"entity_id": [FREEZER]}
+
+
+async def test_a_load_that_is_already_as_it_is_to_be_is_not_put_back_to_that(
+    hass: HomeAssistant,
+) -> None:
+    await turn(hass, "off", PUMP)
+    answer = await hass.services.async_call(
+        DOMAIN,
+        "save_states",
+        {"scope": "shed", "entity_id": [PUMP], "to": {"state": "off"}},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer == {"entity_id": []}
+    await turn(hass, "on", PUMP)
+    await restore(hass)
+    assert runs(hass, PUMP)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "put_back"),
+    [({}, [22]), ({"temperature": 24}, []), ({"warmth": 1}, [22])],
+)
+async def test_an_attribute_that_counts_is_put_back_unless_changed_by_hand(
+    hass: HomeAssistant, by_hand: Mapping[str, Any], put_back: list[float]
+) -> None:
+    """The state of a climate device that is set back is `cool` all the while."""
+    room: dict[str, Any] = {"temperature": 22, "warmth": 21}
+    set_temperature = async_mock_service(hass, "climate", "set_temperature")
+    async_mock_service(hass, "climate", "set_hvac_mode")
+    hass.states.async_set("climate.hall", "cool", room)
+    data = {"scope": "shed", "entity_id": ["climate.hall"], "to": {"temperature": 25}}
+    await hass.services.async_call(DOMAIN, "save_states", data, blocking=True)
+    for change in ({"warmth": 22}, {"temperature": 25.5}, by_hand):
+        room |= change
+        hass.states.async_set("climate.hall", "cool", room)
+        await hass.async_block_till_done()
+    await restore(hass)
+    assert [call.data["temperature"] for call in set_temperature] == put_back

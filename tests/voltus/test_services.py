@@ -26,6 +26,7 @@ from tests.builders import NOON, at, wire_dispatch
 
 from .stage import KEY, Stage
 
+PUMP = "switch.pump"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "actions.md"
 JSON = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -666,6 +667,7 @@ def shape(value: object) -> object:
 
 async def test_the_answers_are_as_the_documentation_shows_them(stage: Stage) -> None:
     await stage.set_up()
+    stage.hass.states.async_set(PUMP, "on")
     ran = await call(stage.hass, "run_scenario", scenario="ancillary_services")
     for minute in (0.5, 20, 20.5, 21):
         await stage.move_to(at(minute))
@@ -674,6 +676,8 @@ async def test_the_answers_are_as_the_documentation_shows_them(stage: Stage) -> 
         ran,
         await call(stage.hass, "get_dispatches", status="ended"),
         await call(stage.hass, "get_log", end=at(20.75).isoformat()),
+        await call(stage.hass, "save_states", scope="pump", entity_id=[PUMP]),
+        await call(stage.hass, "restore_states", scope="pump"),
     ]
     page = DOCUMENTATION.read_text(encoding="utf-8")
     shown = [json.loads(block) for block in JSON.findall(page)]
