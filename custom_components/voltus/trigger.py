@@ -190,10 +190,10 @@ class DispatchTrigger(VoltusTrigger):
         return "not_actionable" if only and not data["actionable"] else None
 
 
-def _devices(hass: HomeAssistant, target: Mapping[str, Any]) -> set[str]:
+def _devices(hass: HomeAssistant, target: ConfigType) -> set[str]:
     """Return the devices that a target means; any entity of ours stands for its own."""
     selected = async_extract_referenced_entity_ids(
-        hass, TargetSelection({**target, CONF_EXCLUDE: None}), expand_group=False
+        hass, TargetSelection(target), expand_group=False
     )
     registry = er.async_get(hass)
     entities = map(
@@ -204,6 +204,7 @@ def _devices(hass: HomeAssistant, target: Mapping[str, Any]) -> set[str]:
         for entity in entities
         if entity and entity.device_id and entity.platform == DOMAIN
     }
+    # Home Assistant leaves out an excluded entity, but not the device behind it.
     excluded = target.get(CONF_EXCLUDE)
     return devices - _devices(hass, excluded) if excluded else devices
 

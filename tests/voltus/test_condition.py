@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.condition import async_validate_condition_config
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
 
 from custom_components.voltus.condition import async_get_conditions
 from custom_components.voltus.const import DOMAIN
@@ -151,6 +153,23 @@ async def test_it_can_ask_for_how_long(stage: Stage, question: Question) -> None
         await stage.move_to(at(minutes))
         answers.append(await question.holds())
     assert answers == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({}, "required key not provided"),
+        ({"target": {"device_id": "x"}, "options": {"behavior": "most"}}, "behavior"),
+    ],
+    ids=["no target", "no such behavior"],
+)
+async def test_what_makes_no_sense_is_refused(
+    stage: Stage, config: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(vol.Invalid, match=error):
+        await async_validate_condition_config(
+            stage.hass, {"condition": "voltus.is_curtailing", **config}
+        )
 
 
 @pytest.mark.parametrize("site", ["s1", None], ids=["a site", "the account"])

@@ -94,6 +94,24 @@ def fields(form: ConfigFlowResult) -> set[str]:
     return {str(marker) for marker in form["data_schema"].schema}
 
 
+def check_description(
+    described: dict[str, Any], texts: dict[str, Any], schema: vol.Schema
+) -> None:
+    """Check that the editor offers a trigger or condition as its schema has it."""
+    (target,) = described["target"]["entity"]
+    assert target == {"integration": DOMAIN, "domain": "binary_sensor"}
+    assert texts["name"]
+    assert texts["description"]
+    options = {str(marker): marker for marker in schema.schema["options"]}
+    fields = described.get("fields", {})
+    assert fields.keys() == options.keys() == texts.get("fields", {}).keys()
+    for name, marker in options.items():
+        assert fields[name]["selector"]
+        assert texts["fields"][name].keys() == {"name", "description"}
+        if marker.default is not vol.UNDEFINED:
+            assert fields[name]["default"] == marker.default()
+
+
 async def forms(stage: Stage) -> dict[str, dict[str, ConfigFlowResult]]:
     """Return every form that there is, by flow and step."""
     flows = stage.hass.config_entries.flow
@@ -291,24 +309,6 @@ async def test_every_condition_is_described_as_it_is(stage: Stage) -> None:
             TEXTS["conditions"][key],
             ENTITY_STATE_CONDITION_SCHEMA_ANY_ALL,
         )
-
-
-def check_description(
-    described: dict[str, Any], texts: dict[str, Any], schema: vol.Schema
-) -> None:
-    """Check that the editor offers a trigger or condition as its schema has it."""
-    (target,) = described["target"]["entity"]
-    assert target == {"integration": DOMAIN, "domain": "binary_sensor"}
-    assert texts["name"]
-    assert texts["description"]
-    options = {str(marker): marker for marker in schema.schema["options"]}
-    fields = described.get("fields", {})
-    assert fields.keys() == options.keys() == texts.get("fields", {}).keys()
-    for name, marker in options.items():
-        assert fields[name]["selector"]
-        assert texts["fields"][name].keys() == {"name", "description"}
-        if marker.default is not vol.UNDEFINED:
-            assert fields[name]["default"] == marker.default()
 
 
 @pytest.mark.parametrize(

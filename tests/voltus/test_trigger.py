@@ -211,6 +211,23 @@ async def test_the_account_turns_with_its_first_site_and_with_its_last(
     ]
 
 
+async def test_the_account_does_not_turn_when_one_site_follows_another(
+    stage: Stage, automations: Automations
+) -> None:
+    stage.publish(
+        wire_dispatch("d1", at(10), at(40), {"s1": 1.0}),
+        wire_dispatch("d2", at(40), at(60), {"s2": 1.0}),
+    )
+    await stage.set_up()
+    await automations.add(*TURNS, target={"device_id": stage.device()})
+    for minutes in (10, 40, 60):
+        await stage.move_to(at(minutes))
+    assert automations.firings == [
+        ("curtailment_started", ["s1"]),
+        ("curtailment_ended", ["s2"]),
+    ]
+
+
 async def test_an_area_with_account_and_sites_hears_of_each_site_once(
     stage: Stage, automations: Automations
 ) -> None:
@@ -394,6 +411,20 @@ async def test_a_target_is_looked_up_when_something_is_told(
     stage.in_area("s1")
     await stage.move_to(at(10))
     assert automations.firings == [("curtailment_started", ["s1"])]
+
+
+async def test_what_others_attach_to_a_site_does_not_stand_for_it(
+    stage: Stage, automations: Automations
+) -> None:
+    await stage.set_up()
+    meter = er.async_get(stage.hass).async_get_or_create(
+        "sensor", "utility_meter", "meter", device_id=stage.device("s1")
+    )
+    await automations.add(*LISTENS_TO, target={"entity_id": meter.entity_id})
+    stage.publish(wire_dispatch("d1", at(-10), at(60)))
+    await stage.poll()
+    assert stage.curtails("s1")
+    assert automations.firings == []
 
 
 @pytest.mark.parametrize(
