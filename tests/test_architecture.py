@@ -26,7 +26,14 @@ LIBRARY_MAY_IMPORT = {
 """What each module of the library may import of it; "" is the package itself."""
 
 PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")
-WINDOWS = ("diagnostics", "logbook", "repairs", "system_health")
+WINDOWS = (
+    "condition",
+    "diagnostics",
+    "logbook",
+    "repairs",
+    "system_health",
+    "trigger",
+)
 """Through which Home Assistant looks at an account; nothing of ours stands on them."""
 CLOCKS = {"now", "utcnow", "today"}
 
@@ -159,6 +166,7 @@ def test_the_local_voltus_and_the_integration_share_nothing() -> None:
             (room, tuple(each for each in (*PLATFORMS, *WINDOWS) if each != room))
             for room in (*PLATFORMS, *WINDOWS)
         ),
+        *((room, ("coordinator", "entity")) for room in ("condition", "trigger")),
         ("record", ("coordinator", "store")),
         ("words", ("coordinator", "store")),
     ],

@@ -17,6 +17,8 @@ from homeassistant.core import (
     State,
     callback,
 )
+from homeassistant.helpers import area_registry as ar
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -25,6 +27,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.devices import device_id
 from sandbox.scenario import State as ScenarioState
 from sandbox.server import LocalVoltus
 from tests.builders import NOON
@@ -156,6 +159,21 @@ class Stage:
         )
         assert entity_id, f"no entity {key} of {site_id}"
         return entity_id
+
+    def device(self, site_id: str | None = None) -> str:
+        """Return the device of a site, or of the account."""
+        found = device_id(self.hass, self.entry.entry_id, site_id)
+        assert found, f"no device of {site_id}"
+        return found
+
+    def in_area(self, *site_ids: str | None) -> str:
+        """Put the devices of these sites (None: the account) into one area; return it."""
+        area = ar.async_get(self.hass).async_get_or_create("Yard")
+        for site_id in site_ids:
+            dr.async_get(self.hass).async_update_device(
+                self.device(site_id), area_id=area.id
+            )
+        return area.id
 
     def state(self, key: str, site_id: str | None = None) -> State:
         """Return the state object of an entity."""

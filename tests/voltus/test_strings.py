@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.helpers.condition import ENTITY_STATE_CONDITION_SCHEMA_ANY_ALL
 from homeassistant.helpers.selector import selector
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
@@ -19,6 +20,7 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 import voluptuous as vol
 
 import custom_components.voltus as integration
+from custom_components.voltus import condition, trigger
 from custom_components.voltus.aiovoltus.certification import Scenario
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase, Status
 from custom_components.voltus.config_flow import ERRORS, HOSTS
@@ -33,6 +35,8 @@ TEXTS: dict[str, Any] = json.loads((ROOM / "translations/en.json").read_text("ut
 ICONS: dict[str, Any] = json.loads((ROOM / "icons.json").read_text("utf-8"))
 MANIFEST: dict[str, Any] = json.loads((ROOM / "manifest.json").read_text("utf-8"))
 SERVICES = load_yaml_dict(str(ROOM / "services.yaml"))
+TRIGGERS = load_yaml_dict(str(ROOM / "triggers.yaml"))
+CONDITIONS = load_yaml_dict(str(ROOM / "conditions.yaml"))
 SOURCES = {path.stem: ast.parse(path.read_text("utf-8")) for path in ROOM.glob("*.py")}
 
 SELECTS: dict[str, Any] = {
@@ -98,6 +102,24 @@ def fields(form: ConfigFlowResult) -> set[str]:
     """Return the names of the fields of a form."""
     assert form["data_schema"]
     return {str(marker) for marker in form["data_schema"].schema}
+
+
+def check_description(
+    described: dict[str, Any], texts: dict[str, Any], schema: vol.Schema
+) -> None:
+    """Check that the editor offers a trigger or condition as its schema has it."""
+    (target,) = described["target"]["entity"]
+    assert target == {"integration": DOMAIN, "domain": "binary_sensor"}
+    assert texts["name"]
+    assert texts["description"]
+    options = {str(marker): marker for marker in schema.schema["options"]}
+    fields = described.get("fields", {})
+    assert fields.keys() == options.keys() == texts.get("fields", {}).keys()
+    for name, marker in options.items():
+        assert fields[name]["selector"]
+        assert texts["fields"][name].keys() == {"name", "description"}
+        if marker.default is not vol.UNDEFINED:
+            assert fields[name]["default"] == marker.default()
 
 
 async def forms(stage: Stage) -> dict[str, dict[str, ConfigFlowResult]]:
@@ -283,6 +305,32 @@ async def test_every_action_is_described_as_it_is(stage: Stage) -> None:
             assert described[field]["required"] is isinstance(marker, vol.Required)
             assert described[field]["selector"]
             assert texts[name]["fields"][field].keys() == {"name", "description"}
+
+
+async def test_every_trigger_is_described_as_it_is(stage: Stage) -> None:
+    offered = await trigger.async_get_triggers(stage.hass)
+    described = {key: TRIGGERS[key] for key in TRIGGERS if not key.startswith(".")}
+    assert offered.keys() == described.keys() == TEXTS["triggers"].keys()
+    assert {key: {"trigger"} for key in offered} == {
+        key: icons.keys() for key, icons in ICONS["triggers"].items()
+    }
+    for key, offer in offered.items():
+        assert issubclass(offer, trigger.VoltusTrigger)
+        check_description(described[key], TEXTS["triggers"][key], offer.schema)
+
+
+async def test_every_condition_is_described_as_it_is(stage: Stage) -> None:
+    offered = await condition.async_get_conditions(stage.hass)
+    assert offered.keys() == CONDITIONS.keys() == TEXTS["conditions"].keys()
+    assert {key: {"condition"} for key in offered} == {
+        key: icons.keys() for key, icons in ICONS["conditions"].items()
+    }
+    for key in offered:
+        check_description(
+            CONDITIONS[key],
+            TEXTS["conditions"][key],
+            ENTITY_STATE_CONDITION_SCHEMA_ANY_ALL,
+        )
 
 
 @pytest.mark.parametrize(
