@@ -47,7 +47,7 @@ async def home(
 
 @pytest.fixture(scope="session")
 async def cut_off(home: Home) -> str:
-    """The name, in entity ids, of another account whose Voltus was there and is gone."""
+    """The sensor "Connection" of another account, whose Voltus was there and is gone."""
     voltus = LocalVoltus(["harbor-key"])
     voltus.accounts["harbor-key"].sites = [
         {
@@ -59,12 +59,5 @@ async def cut_off(home: Home) -> str:
     ]
     async with serve(voltus) as url:
         entry_id = await stage.add_integration(home.api, url, "harbor-key")
-        await home.api.command(
-            "config_entries/update", entry_id=entry_id, title="Voltus Harbor"
-        )
-    (connection,) = [
-        str(each["entity_id"])
-        for each in await home.api.command("config/entity_registry/list")
-        if each["unique_id"] == f"{entry_id}_connection"
-    ]
-    return connection.removeprefix("binary_sensor.").removesuffix("_connection")
+    await home.rename(entry_id, "Voltus Harbor")
+    return "binary_sensor.voltus_harbor_connection"

@@ -44,7 +44,8 @@ class Home:
     def __init__(
         self, session: ClientSession, config: Path, variables: Mapping[str, str]
     ) -> None:
-        """Take a session for the address that the folder's configuration names."""
+        """Take a session for Home Assistant at DEMO_PORT, which is among the variables."""
+        self.url = f"http://127.0.0.1:{variables['DEMO_PORT']}/"
         self._session = session
         self._config = config
         self._variables = variables
@@ -52,12 +53,12 @@ class Home:
         self._process: Process
         self._life = AsyncExitStack()
 
-    async def set_up(self, url: str) -> None:
+    async def set_up(self) -> None:
         """Start for the first time, and answer the questions for a new home."""
         await self._start()
-        self._token = await self._alive(stage.create_user(self._session, url))
+        self._token = await self._alive(stage.create_user(self._session, self.url))
         self.api = await self._life.enter_async_context(self.signed_in())
-        await self._alive(stage.finish_onboarding(self.api, url))
+        await self._alive(stage.finish_onboarding(self.api, self.url))
 
     async def restart(self) -> None:
         """Start once more, and wait until everything runs."""
@@ -80,6 +81,30 @@ class Home:
         """Open one more connection of the owner's."""
         async with signed_in(self._session, self._token) as api:
             yield api
+
+    async def rename(self, entry_id: str, name: str) -> None:
+        """Give an account's entry, device and entities another name than all have."""
+        command = self.api.command
+        await command("config_entries/update", entry_id=entry_id, title=name)
+        for device in await command("config/device_registry/list"):
+            if [DOMAIN, entry_id] in device["identifiers"]:
+                await command(
+                    "config/device_registry/update",
+                    device_id=device["id"],
+                    name_by_user=name,
+                )
+        old_ids = [
+            entity["entity_id"]
+            for entity in await command("config/entity_registry/list")
+            if entity["config_entry_id"] == entry_id
+        ]
+        renamed = await command(
+            "config/entity_registry/get_automatic_entity_ids", entity_ids=old_ids
+        )
+        for old, new in renamed.items():
+            await command(
+                "config/entity_registry/update", entity_id=old, new_entity_id=new
+            )
 
     async def state(self, entity_id: str) -> str:
         """Return the state of an entity."""
@@ -144,11 +169,10 @@ async def new_home(config: Path, variables: Mapping[str, str]) -> AsyncIterator[
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    async with ClientSession(url) as session:
+    async with ClientSession(f"http://127.0.0.1:{port}") as session:
         home = Home(session, config, {"DEMO_PORT": str(port), **variables})
         try:
-            await home.set_up(f"{url}/")
+            await home.set_up()
             yield home
         finally:
             await home.stop()

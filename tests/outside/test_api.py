@@ -139,5 +139,5 @@ async def test_voltus_is_heard_again(
 async def test_an_account_that_is_cut_off_leaves_the_others_alone(
     home: Home, entry_id: str, cut_off: str
 ) -> None:
-    await home.until_state(f"binary_sensor.{cut_off}_connection", "off")
+    await home.until_state(cut_off, "off")
     assert await home.state("binary_sensor.voltus_sandbox_connection") == "on"
