@@ -154,10 +154,9 @@ async def add_dashboard(api: Api, names: Mapping[str, str]) -> None:
         title="Voltus demo",
         icon="mdi:transmission-tower",
     )
-    views = [_filled(VIEW, names), *parse_yaml(dashboard())["views"]]
-    await api.command(
-        "lovelace/config/save", url_path=DASHBOARD, config={"views": views}
-    )
+    config: Any = parse_yaml(dashboard())
+    config["views"].insert(0, _filled(VIEW, names))
+    await api.command("lovelace/config/save", url_path=DASHBOARD, config=config)
     start = {"default_panel": DASHBOARD}
     await api.command("frontend/set_system_data", key="core", value=start)
 
