@@ -37,7 +37,10 @@ _COMPLAINT = re.compile(r"(WARNING|ERROR|CRITICAL) ")
 
 
 class Home:
-    """A Home Assistant on a folder. While it runs, `api` speaks to it as its owner."""
+    """A Home Assistant on a folder. While it runs, `api` speaks to it as its owner.
+
+    Its websocket does not outlive a minute without a command: see `signed_in`.
+    """
 
     api: Api
 
@@ -178,13 +181,16 @@ async def new_home(config: Path, variables: Mapping[str, str]) -> AsyncIterator[
             await home.stop()
 
 
-def dispatch(*site_ids: str, starts_in: float, lasts: float) -> Wire:
-    """Return a dispatch of some of the default sites, counted from now in seconds."""
+def dispatch(amounts: Mapping[str, float], *, starts_in: float, lasts: float) -> Wire:
+    """Return a dispatch of default sites, by their amounts in kW; seconds from now."""
     now = datetime.now(UTC).replace(microsecond=0)
     start = now + timedelta(seconds=starts_in)
     end = start + timedelta(seconds=lasts)
-    sites = [site for site in DEFAULT_SITES if site["id"] in site_ids]
-    return new_dispatch(sites, start, end, created=now)
+    sites = [site for site in DEFAULT_SITES if site["id"] in amounts]
+    content = new_dispatch(sites, start, end, created=now)
+    for site in content["sites"]:
+        site["commitment"] = amounts[site["id"]]
+    return content
 
 
 def publish(voltus: LocalVoltus, **dispatches: Wire) -> None:

@@ -73,7 +73,7 @@ async def test_a_dispatch_comes_and_goes(
     seen: list[tuple[str, str]] = []
     async with home.signed_in() as listener, asyncio.timeout(60):
         told = await listener.subscribe("subscribe_events")
-        publish(voltus, coming=dispatch(RIVERSIDE, starts_in=7, lasts=3))
+        publish(voltus, coming=dispatch({RIVERSIDE: 110}, starts_in=7, lasts=3))
         async for event in told:
             kind, data = event["event_type"], event["data"]
             if kind.startswith("voltus_dispatch_"):
@@ -98,8 +98,8 @@ async def test_a_kill_in_the_middle_is_survived_without_voltus(
 ) -> None:
     publish(
         voltus,
-        ending=dispatch(RIVERSIDE, starts_in=0, lasts=8),
-        lasting=dispatch(HILLTOP, starts_in=9, lasts=600),
+        ending=dispatch({RIVERSIDE: 110}, starts_in=0, lasts=8),
+        lasting=dispatch({HILLTOP: 60}, starts_in=9, lasts=600),
     )
     await home.until_state(RIVERSIDE_CURTAIL, "on")
     assert await home.state(HILLTOP_CURTAIL) == "off"

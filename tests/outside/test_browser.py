@@ -3,10 +3,9 @@
 The tests are one journey: each goes on where the one before has left off.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 from playwright.async_api import Locator, Page, async_playwright, expect
@@ -32,10 +31,19 @@ PATIENCE = 20_000
 ACCOUNT = "Voltus sandbox"
 
 
-class TakePicture(Protocol):
-    """Keep what can be seen, or a part of it, as docs/images/<name>.png."""
+INTEGRATION = ROOT / "custom_components" / DOMAIN
+needs_triggers = pytest.mark.skipif(
+    not (INTEGRATION / "triggers.yaml").exists(), reason="there are no triggers yet"
+)
+needs_scenarios = pytest.mark.skipif(
+    "run_scenario:" not in (INTEGRATION / "services.yaml").read_text(),
+    reason="there is no action for scenarios yet",
+)
 
-    async def __call__(self, name: str, part: Locator | None = None) -> None: ...
+WIDTH, HEIGHT = 1280, 800
+
+type TakePicture = Callable[..., Awaitable[None]]
+"""Keep what can be seen as a picture of this name, in a window of this height."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,7 @@ async def page(
         )
         page = await browser.new_page(
             base_url=home.url,
-            viewport={"width": 1280, "height": 800},
+            viewport={"width": WIDTH, "height": HEIGHT},
             device_scale_factor=2,
         )
         page.set_default_timeout(PATIENCE)
@@ -73,14 +81,25 @@ def album(
 
 @pytest.fixture
 def take_picture(page: Page, album: Path) -> TakePicture:
-    async def take(name: str, part: Locator | None = None) -> None:
+    async def take(name: str, height: int = HEIGHT) -> None:
+        await page.set_viewport_size({"width": WIDTH, "height": height})
         await page.mouse.move(0, 0)
         await page.wait_for_timeout(1000)  # whatever still moves
-        png = await (part or page).screenshot(animations="disabled")
+        png = await page.screenshot(animations="disabled")
         few_colours = Image.open(BytesIO(png)).convert("RGB").quantize(128)
         few_colours.save(album / f"{name}.png", optimize=True)
+        await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
     return take
+
+
+@pytest.fixture
+async def entry_id(home: Home) -> str:
+    """The account that was set up in the browser."""
+    path = f"config/config_entries/entry?domain={DOMAIN}"
+    entries = await home.api.request("GET", path)
+    (entry_id,) = [each["entry_id"] for each in entries if each["title"] == ACCOUNT]
+    return str(entry_id)
 
 
 @pytest.fixture(autouse=True)
@@ -130,11 +149,11 @@ async def test_the_integration_is_found_and_a_wrong_key_is_refused(
     await page.get_by_placeholder("Add custom item").fill(voltus_url)
     await page.get_by_text("Add custom item").last.click()
     await expect(page.locator("ha-selector-select")).to_contain_text(voltus_url)
+    await take_picture("set-up")
     await page.get_by_role("button", name="Submit").click()
 
     refused = page.get_by_text("Voltus does not accept this key")
     await expect(refused).to_be_visible()
-    await take_picture("set-up")
 
 
 async def test_the_right_key_sets_the_account_up(page: Page, home: Home) -> None:
@@ -143,17 +162,14 @@ async def test_the_right_key_sets_the_account_up(page: Page, home: Home) -> None
     for name in (ACCOUNT, "Riverside Cold Storage", "Hilltop Workshop"):
         await expect(page.get_by_placeholder(name)).to_be_visible()
     await page.get_by_role("button", name="Skip and finish").click()
-    path = f"config/config_entries/entry?domain={DOMAIN}"
-    entries = await home.api.request("GET", path)
-    states = {entry["title"]: entry["state"] for entry in entries}
-    assert states[ACCOUNT] == "loaded"
+    await home.until_state("binary_sensor.voltus_sandbox_connection", "on")
 
 
 async def test_options_are_kept(page: Page, take_picture: TakePicture) -> None:
     await page.goto(f"/config/integrations/integration/{DOMAIN}")
     poll_interval = await open_options(page)
     await expect(poll_interval).to_have_value("30")
-    await take_picture("options")
+    await take_picture("options", 1040)
     await poll_interval.fill("5")
     await poll_interval.press("Tab")
     await page.get_by_role("button", name="Submit").click()
@@ -187,31 +203,97 @@ async def test_the_dashboard_is_pasted(page: Page) -> None:
     await expect(page.get_by_text("Configuration error")).to_have_count(0)
 
 
-async def test_a_dispatch_is_seen_on_the_dashboard(
-    page: Page, voltus: LocalVoltus, take_picture: TakePicture
+async def test_a_dispatch_is_seen_and_sheds_loads(
+    page: Page, home: Home, voltus: LocalVoltus, entry_id: str
 ) -> None:
-    both = (RIVERSIDE, HILLTOP)
-    publish(voltus, k3x9=dispatch(*both, starts_in=8, lasts=2700))
+    async with home.signed_in() as api:
+        await stage.add_automations(api, await stage.entities(api, entry_id))
+        await stage.turn_loads_on(api)
+    publish(
+        voltus,
+        k3x9=dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60),
+        w7pd=dispatch({RIVERSIDE: 110}, starts_in=150, lasts=2700),
+    )
+
     await expect(page.get_by_text("A dispatch is coming")).to_be_visible()
     await expect(page.get_by_text("Curtail now")).to_be_visible()
-    await expect(page.get_by_text("200.0 kW").first).to_be_visible()
-    await take_picture("dashboard")
+    await expect(page.get_by_text("170.0 kW").first).to_be_visible()
+    await home.until_state("input_boolean.walk_in_freezer", "off")
+    await home.until_state("input_boolean.ev_chargers", "off")
 
 
 async def test_the_device_of_a_site_shows_what_is_asked(
     page: Page, take_picture: TakePicture
 ) -> None:
     await open_device(page, "Riverside Cold Storage")
-    await expect(page.get_by_text("100.0 kW").first).to_be_visible()
+    await expect(page.get_by_text("110.0 kW").first).to_be_visible()
     await take_picture("device")
+
+
+async def test_the_loads_run_again_when_it_is_over(home: Home, page: Page) -> None:
+    await home.until_state("binary_sensor.hilltop_workshop_curtail", "off", 90)
+    await home.until_state("input_boolean.ev_chargers", "on")
+
+
+@needs_triggers
+async def test_the_automation_editor_offers_our_triggers_for_a_site(
+    page: Page, take_picture: TakePicture
+) -> None:
+    await page.goto("/config/automation/edit/new")
+    await page.get_by_role("button", name="Add trigger").click()
+    await page.get_by_text("Services", exact=True).click()
+    await page.get_by_text("Riverside Cold Storage", exact=True).first.click()
+    started = page.get_by_text("Curtailment started").last
+    await expect(started).to_be_visible()
+    await take_picture("triggers")
+    await started.click()
+
+    await expect(page.get_by_text("2 entities")).to_be_visible()
+
+
+@needs_scenarios
+async def test_a_scenario_is_run_from_the_tools(
+    page: Page, home: Home, take_picture: TakePicture
+) -> None:
+    await page.goto("/config/tools/action")
+    await page.locator("ha-service-picker").click()
+    await page.get_by_placeholder("Search").last.fill("voltus.run_scenario")
+    await page.get_by_text("voltus.run_scenario").last.click()
+    await page.locator("ha-selector-select").first.click()
+    await page.get_by_text("Basic dispatch").last.click()
+    await page.locator("ha-checkbox").first.click()
+    await page.locator("ha-config-entry-picker").click()
+    await page.get_by_text(ACCOUNT).last.click()
+    await take_picture("run-scenario")
+    await page.get_by_role("button", name="Perform action").click()
+
+    await expect(page.get_by_text("Response").last).to_be_visible()
+    await home.until_state("binary_sensor.riverside_cold_storage_curtail", "on")
 
 
 async def test_an_outage_is_seen_on_the_device_and_under_repairs(
     page: Page, cut_off: str, take_picture: TakePicture
 ) -> None:
+    await open_device(page, "Voltus Harbor")
+    await expect(page.get_by_text("Disconnected").first).to_be_visible()
+
     await page.goto("/config/repairs")
     no_contact = page.get_by_text("No contact with Voltus")
     await expect(no_contact).to_be_visible(timeout=330_000)
     await no_contact.click()
     await expect(page.get_by_text("has had no usable answer since")).to_be_visible()
     await take_picture("repair")
+
+
+async def test_the_dashboards_show_how_it_went(
+    page: Page, home: Home, entry_id: str, take_picture: TakePicture
+) -> None:
+    await page.goto("/dashboard-curtailment/voltus")
+    await expect(page.get_by_text("Curtail now")).to_be_visible()
+    await take_picture("dashboard", 1130)
+
+    async with home.signed_in() as api:
+        await stage.add_dashboard(api, await stage.entities(api, entry_id))
+    await page.goto(f"/{stage.DASHBOARD}/now")
+    await expect(page.get_by_text("the loads below are off")).to_be_visible()
+    await take_picture("demo-dashboard", 780)
