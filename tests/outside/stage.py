@@ -18,7 +18,7 @@ from demo import stage
 from demo.api import Api, DemoError, signed_in
 from demo.process import DEMO, LOG_NAME, started
 from sandbox.api import DEFAULT_SITES
-from sandbox.scenario import State, new_dispatch
+from sandbox.scenario import SITE, State, new_dispatch
 from sandbox.server import LocalVoltus
 from sandbox.wire import Wire
 
@@ -186,11 +186,12 @@ def dispatch(amounts: Mapping[str, float], *, starts_in: float, lasts: float) ->
     now = datetime.now(UTC).replace(microsecond=0)
     start = now + timedelta(seconds=starts_in)
     end = start + timedelta(seconds=lasts)
-    sites = [site for site in DEFAULT_SITES if site["id"] in amounts]
-    content = new_dispatch(sites, start, end, created=now)
-    for site in content["sites"]:
-        site["commitment"] = amounts[site["id"]]
-    return content
+    sites = [
+        {**{name: site[name] for name in SITE}, "commitment": amounts[str(site["id"])]}
+        for site in DEFAULT_SITES
+        if site["id"] in amounts
+    ]
+    return {**new_dispatch((), start, end, created=now), "sites": sites}
 
 
 def publish(voltus: LocalVoltus, **dispatches: Wire) -> None:
