@@ -35,10 +35,6 @@ INTEGRATION = ROOT / "custom_components" / DOMAIN
 needs_triggers = pytest.mark.skipif(
     not (INTEGRATION / "triggers.yaml").exists(), reason="there are no triggers yet"
 )
-needs_scenarios = pytest.mark.skipif(
-    "run_scenario:" not in (INTEGRATION / "services.yaml").read_text(),
-    reason="there is no action for scenarios yet",
-)
 
 WIDTH, HEIGHT = 1280, 800
 
@@ -103,18 +99,10 @@ async def entry_id(home: Home) -> str:
 
 
 @pytest.fixture(autouse=True)
-async def _last_sight(
-    page: Page, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[None]:
+async def _last_sight(page: Page, tmp_path: Path) -> AsyncIterator[None]:
     """Leave a picture of how each test ended, for the one who asks why it failed."""
     yield
     await page.screenshot(path=tmp_path / "last-sight.png")
-
-
-async def send_key(page: Page, key: str) -> None:
-    """Send the form for an account with this key."""
-    await page.locator("ha-selector-text input").fill(key)
-    await page.get_by_role("button", name="Submit").click()
 
 
 async def open_options(page: Page) -> Locator:
@@ -157,7 +145,8 @@ async def test_the_integration_is_found_and_a_wrong_key_is_refused(
 
 
 async def test_the_right_key_sets_the_account_up(page: Page, home: Home) -> None:
-    await send_key(page, KEY)
+    await page.locator("ha-selector-text input").fill(KEY)
+    await page.get_by_role("button", name="Submit").click()
 
     for name in (ACCOUNT, "Riverside Cold Storage", "Hilltop Workshop"):
         await expect(page.get_by_placeholder(name)).to_be_visible()
@@ -209,11 +198,8 @@ async def test_a_dispatch_is_seen_and_sheds_loads(
     async with home.signed_in() as api:
         await stage.add_automations(api, await stage.entities(api, entry_id))
         await stage.turn_loads_on(api)
-    publish(
-        voltus,
-        k3x9=dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60),
-        w7pd=dispatch({RIVERSIDE: 110}, starts_in=150, lasts=2700),
-    )
+    coming = dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60)
+    publish(voltus, k3x9=coming)
 
     await expect(page.get_by_text("A dispatch is coming")).to_be_visible()
     await expect(page.get_by_text("Curtail now")).to_be_visible()
@@ -230,7 +216,7 @@ async def test_the_device_of_a_site_shows_what_is_asked(
     await take_picture("device")
 
 
-async def test_the_loads_run_again_when_it_is_over(home: Home, page: Page) -> None:
+async def test_the_loads_run_again_when_it_is_over(home: Home) -> None:
     await home.until_state("binary_sensor.hilltop_workshop_curtail", "off", 90)
     await home.until_state("input_boolean.ev_chargers", "on")
 
@@ -251,7 +237,6 @@ async def test_the_automation_editor_offers_our_triggers_for_a_site(
     await expect(page.get_by_text("2 entities")).to_be_visible()
 
 
-@needs_scenarios
 async def test_a_scenario_is_run_from_the_tools(
     page: Page, home: Home, take_picture: TakePicture
 ) -> None:
@@ -264,7 +249,9 @@ async def test_a_scenario_is_run_from_the_tools(
     await page.locator("ha-checkbox").first.click()
     await page.locator("ha-config-entry-picker").click()
     await page.get_by_text(ACCOUNT).last.click()
-    await take_picture("run-scenario")
+    await page.locator("ha-checkbox").last.click()
+    await page.locator("ha-selector-number input").last.fill("110")
+    await take_picture("run-scenario", 1000)
     await page.get_by_role("button", name="Perform action").click()
 
     await expect(page.get_by_text("Response").last).to_be_visible()
