@@ -31,11 +31,6 @@ PATIENCE = 20_000
 ACCOUNT = "Voltus sandbox"
 
 
-INTEGRATION = ROOT / "custom_components" / DOMAIN
-needs_triggers = pytest.mark.skipif(
-    not (INTEGRATION / "triggers.yaml").exists(), reason="there are no triggers yet"
-)
-
 WIDTH, HEIGHT = 1280, 800
 
 type TakePicture = Callable[..., Awaitable[None]]
@@ -221,7 +216,6 @@ async def test_the_loads_run_again_when_it_is_over(home: Home) -> None:
     await home.until_state("input_boolean.ev_chargers", "on")
 
 
-@needs_triggers
 async def test_the_automation_editor_offers_our_triggers_for_a_site(
     page: Page, take_picture: TakePicture
 ) -> None:
