@@ -1,6 +1,7 @@
 """One Home Assistant for all tests, with our integration and a local Voltus beside it."""
 
 from collections.abc import AsyncIterator
+import signal
 
 import pytest
 
@@ -18,6 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pictures", action="store_true", help="make the pictures in docs/images anew"
     )
+
+
+def pytest_configure() -> None:
+    """End what was started also when the run itself is ended, and not by Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

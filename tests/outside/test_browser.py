@@ -44,7 +44,7 @@ async def page(
     """A browser that Home Assistant has not seen before."""
     browser_path = request.config.getoption("--browser")
     if not browser_path:
-        pytest.skip("no browser: install the package chromium, use scripts/test")
+        pytest.skip("there is no browser, or it is not scripts/test that runs this")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=browser_path, args=SWITCHES
