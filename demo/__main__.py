@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-import shutil
 import signal
 import socket
 import sys
@@ -19,7 +18,7 @@ from sandbox.server import LocalVoltus, serve
 
 from . import stage
 from .api import DemoError, signed_in
-from .process import LOG_NAME, keep_running
+from .process import LOG_NAME, keep_running, make_config
 
 ROOT = Path(__file__).parent.parent
 STARTS_IN = timedelta(seconds=30)
@@ -28,13 +27,6 @@ LASTS = timedelta(seconds=150)
 
 def _config(port: int) -> Path:
     return ROOT / ".tools" / f"demo-config-{port}"
-
-
-def _make_config(config: Path) -> None:
-    shutil.rmtree(config, ignore_errors=True)
-    shutil.copytree(ROOT / "demo" / "config", config)
-    for folder in ("custom_components", "blueprints"):
-        shutil.copytree(ROOT / folder, config / folder)
 
 
 def _check(port: int) -> None:
@@ -49,7 +41,7 @@ def _check(port: int) -> None:
 
 async def _run(port: int) -> None:
     _check(port)
-    _make_config(_config(port))
+    make_config(_config(port))
     print(f"Starting Home Assistant {__version__}.")
     print("The first time it installs what it needs; that takes a few minutes.")
     url = f"http://127.0.0.1:{port}"

@@ -41,14 +41,26 @@ class Api:
         """Send a websocket command and return its result."""
         sent = next(self._ids)
         await self._socket.send_json({"id": sent, "type": command, **data})
-        try:
-            answer = await self._socket.receive_json()
-        except TypeError as err:
-            raise ClientError("it closed the connection") from err
+        answer = await self._received()
         if not answer["success"]:
             reason = answer["error"]["message"]
             raise DemoError(f"Home Assistant refused {command}: {reason}")
         return answer["result"]
+
+    async def subscribe(self, command: str, **data: object) -> AsyncIterator[Any]:
+        """Send a websocket command and return what it keeps telling; send no other."""
+        await self.command(command, **data)
+        return self._told()
+
+    async def _told(self) -> AsyncIterator[Any]:
+        while True:
+            yield (await self._received())["event"]
+
+    async def _received(self) -> Any:
+        try:
+            return await self._socket.receive_json()
+        except TypeError as err:
+            raise ClientError("it closed the connection") from err
 
 
 @asynccontextmanager

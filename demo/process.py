@@ -1,11 +1,13 @@
-"""Home Assistant as a child process that never outlives the demo."""
+"""Home Assistant as a child process that never outlives the one who started it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 import os
 from pathlib import Path
 import re
+import shutil
 import signal
 import sys
 from typing import NoReturn
@@ -17,7 +19,7 @@ from .api import DemoError
 LOG_NAME = "output.log"
 STOP_SECONDS = 30
 
-STAND_INS = Path(__file__).parent / "stand_ins"
+DEMO = Path(__file__).parent
 NOT_INSTALLED = (
     # Has to be compiled: many machines cannot, and the demo has stand-ins.
     "pymicro-vad",
@@ -31,6 +33,44 @@ NOT_INSTALLED = (
 _INSTALLING = re.compile(r"Attempting install of (\S+)")
 _FAILED = re.compile(r"Unable to install package ([^\s:]+): *(.*)")
 _HOPELESS = "Activating recovery mode"
+_COMPILED = shutil.ignore_patterns("__pycache__")
+
+
+def make_config(config: Path) -> None:
+    """Make a folder for Home Assistant anew: the demo's configuration, and all of ours."""
+    shutil.rmtree(config, ignore_errors=True)
+    shutil.copytree(DEMO / "config", config)
+    for folder in ("custom_components", "blueprints"):
+        source = DEMO.parent / folder
+        shutil.copytree(source, config / folder, ignore=_COMPILED)
+
+
+@asynccontextmanager
+async def started(
+    config: Path, variables: Mapping[str, str], python: str = sys.executable
+) -> AsyncIterator[Process]:
+    """Start Home Assistant on a folder, with what a Python has installed.
+
+    It writes its log to the end of LOG_NAME in that folder. When the block ends so does
+    it: in good order, and then at once whatever it left behind.
+    """
+    options = ("--verbose", "--log-no-color", "--config", str(config))
+    skipped = ("--skip-pip-packages", ",".join(NOT_INSTALLED))
+    with (config / LOG_NAME).open("a") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(python, "-m", "homeassistant", *options, *skipped),
+            cwd=config,
+            env={**os.environ, **variables, "PYTHONPATH": str(DEMO / "stand_ins")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Its own group: Ctrl-C reaches the demo alone, which then ends it all.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        await _stop(process)
 
 
 async def keep_running(config: Path, variables: Mapping[str, str]) -> NoReturn:
@@ -39,33 +79,19 @@ async def keep_running(config: Path, variables: Mapping[str, str]) -> NoReturn:
     Raises DemoError when it ends by itself, or cannot start.
     """
     log = config / LOG_NAME
-    while (status := await _run(config, variables, log)) == RESTART_EXIT_CODE:
-        print("Home Assistant restarts.")
+    log.touch()
+    with log.open(errors="replace") as lines:
+        while (status := await _run(config, variables, lines)) == RESTART_EXIT_CODE:
+            print("Home Assistant restarts.")
     raise DemoError(f"Home Assistant ended with exit status {status}. Its log: {log}")
 
 
-async def _run(config: Path, variables: Mapping[str, str], log: Path) -> int:
-    options = ("--verbose", "--log-no-color", "--config", str(config))
-    skipped = ("--skip-pip-packages", ",".join(NOT_INSTALLED))
-    with log.open("w") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "homeassistant", *options, *skipped),
-            cwd=config,
-            env={**os.environ, **variables, "PYTHONPATH": str(STAND_INS)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Its own group: Ctrl-C reaches the demo alone, which then ends it all.
-            start_new_session=True,
-        )
-    try:
-        with log.open(errors="replace") as lines:
-            while process.returncode is None:
-                _report(lines, log)
-                await asyncio.sleep(0.5)
-        return process.returncode
-    finally:
-        await _stop(process)
+async def _run(config: Path, variables: Mapping[str, str], lines: Iterable[str]) -> int:
+    async with started(config, variables) as process:
+        while process.returncode is None:
+            _report(lines, config / LOG_NAME)
+            await asyncio.sleep(0.5)
+    return process.returncode
 
 
 def _report(lines: Iterable[str], log: Path) -> None:
@@ -79,7 +105,7 @@ def _report(lines: Iterable[str], log: Path) -> None:
             raise DemoError(f"Home Assistant cannot start: see above, and {log}")
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: Process) -> None:
     """End the process in good order, then at once whatever it left behind."""
     try:
         if process.returncode is None:

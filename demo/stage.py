@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -11,14 +10,15 @@ from aiohttp import ClientError, ClientSession
 from homeassistant.util.yaml import parse_yaml
 
 from .api import Api, DemoError
+from .process import DEMO
 
 API_KEY = "sandbox-key"
 USER = "demo"
 DASHBOARD = "voltus-demo"
 POLL_INTERVAL = 5
 
-AUTOMATIONS = Template(Path(__file__).with_name("automations.yaml").read_text())
-VIEWS = Template(Path(__file__).with_name("dashboard.yaml").read_text())
+AUTOMATIONS = Template((DEMO / "automations.yaml").read_text())
+VIEW = Template((DEMO / "dashboard.yaml").read_text())
 
 
 async def until[T](question: Callable[[], Awaitable[T]], seconds: int, doing: str) -> T:
@@ -95,11 +95,11 @@ async def start_dispatch(api: Api, starts_in: timedelta, lasts: timedelta) -> No
     await api.request("POST", "services/script/start_a_dispatch", times)
 
 
-async def add_integration(api: Api, voltus: str) -> str:
+async def add_integration(api: Api, voltus: str, key: str = API_KEY) -> str:
     """Go through the integration's own forms, and return the id of its entry."""
     flows = "config/config_entries/flow"
     flow = await api.request("POST", flows, {"handler": "voltus"})
-    account = {"url": voltus, "api_key": API_KEY}
+    account = {"url": voltus, "api_key": key}
     done = await api.request("POST", f"{flows}/{flow['flow_id']}", account)
     if done["type"] != "create_entry":
         raise DemoError(f"The integration could not be set up: {done}")
@@ -121,7 +121,7 @@ async def entities(api: Api, entry: str) -> Mapping[str, str]:
     Returns entity ids: by `<translation key>` those of the account, by
     `<site id>_<translation key>` those of a site.
     """
-    wanted = {*AUTOMATIONS.get_identifiers(), *VIEWS.get_identifiers()}
+    wanted = {*AUTOMATIONS.get_identifiers(), *VIEW.get_identifiers()}
 
     async def found() -> Mapping[str, str]:
         names = {
@@ -142,7 +142,10 @@ async def add_automations(api: Api, names: Mapping[str, str]) -> None:
 
 
 async def add_dashboard(api: Api, names: Mapping[str, str]) -> None:
-    """Make the dashboard, and have Home Assistant open with it."""
+    """Make the dashboard, and have Home Assistant open with it.
+
+    Its first view has the loads, its second is the one of docs/ for everybody.
+    """
     for other in await api.command("lovelace/dashboards/list"):
         await api.command("lovelace/dashboards/delete", dashboard_id=other["id"])
     await api.command(
@@ -151,10 +154,19 @@ async def add_dashboard(api: Api, names: Mapping[str, str]) -> None:
         title="Voltus demo",
         icon="mdi:transmission-tower",
     )
-    views = _filled(VIEWS, names)
-    await api.command("lovelace/config/save", url_path=DASHBOARD, config=views)
+    config: Any = parse_yaml(dashboard())
+    config["views"].insert(0, _filled(VIEW, names))
+    await api.command("lovelace/config/save", url_path=DASHBOARD, config=config)
     start = {"default_panel": DASHBOARD}
     await api.command("frontend/set_system_data", key="core", value=start)
+
+
+def dashboard() -> str:
+    """Return the dashboard of docs/, for an account at a local Voltus made just now."""
+    text = (DEMO.parent / "docs" / "dashboard.yaml").read_text()
+    return text.replace(".voltus_", ".voltus_sandbox_").replace(
+        "hours_to_show: 12", "hours_to_show: 0.1"
+    )
 
 
 def _filled(template: Template, names: Mapping[str, str]) -> Any:

@@ -1,0 +1,19 @@
+"""What Home Assistant has logged about us, whatever the other tests did before."""
+
+import re
+
+from .stage import LOADED_CUSTOM, Home
+
+EXPECTED = re.compile(
+    rf"{LOADED_CUSTOM}"
+    # Voltus was stopped or broken on purpose: each outage is told once.
+    r"|ERROR \(MainThread\) \[custom_components\.voltus\] Error fetching Voltus"
+)
+
+
+async def test_no_deprecation_no_warning_and_no_traceback_names_us(home: Home) -> None:
+    complaints = home.complaints()
+    assert any(LOADED_CUSTOM in complaint for complaint in complaints)
+    unexpected = [each for each in complaints if not EXPECTED.search(each)]
+    assert unexpected == []
+    assert not [each for each in complaints if "Traceback" in each]
