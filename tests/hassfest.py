@@ -141,7 +141,7 @@ ICONS = vol.Schema(
 )
 
 _NAMED = {vol.Required("name"): str, vol.Required("description"): str}
-_OFFERED = {key: {**_NAMED, vol.Optional("fields"): {key: _NAMED}}}
+_OFFERED: dict[Any, Any] = {key: {**_NAMED, vol.Optional("fields"): {key: _NAMED}}}
 _FLOW = {
     vol.Optional("flow_title"): str,
     vol.Required("step"): {

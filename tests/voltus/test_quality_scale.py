@@ -98,7 +98,7 @@ def offered(module: str, *functions: str) -> Check:
 def names(*trees: ast.AST) -> set[str]:
     """Return all names and attributes that are read or written somewhere."""
     return {
-        getattr(node, "attr", None) or getattr(node, "id", "")
+        node.attr if isinstance(node, ast.Attribute) else node.id
         for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Name | ast.Attribute)
