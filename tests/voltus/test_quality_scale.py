@@ -194,10 +194,12 @@ def data_of_an_entry_are_kept_with_it() -> None:
 
 
 def actions_raise_what_home_assistant_shows() -> None:
+    # An action's schema raises vol.Invalid, which Home Assistant turns into an answer.
     assert {name for name, _ in raised(SOURCES["services"])} <= {
         "HomeAssistantError",
         "ServiceValidationError",
         "Unauthorized",
+        "vol.Invalid",
     }
 
 
@@ -344,7 +346,10 @@ EVIDENCE: dict[str, tuple[Check, ...]] = {
     "test-coverage": (a_file_that_is_not_covered_fails_the_tests,),
     # Gold
     "devices": (shown_by("entity::the_account_and_each_site_have_a_device"),),
-    "diagnostics": (offered("diagnostics", "async_get_config_entry_diagnostics"),),
+    "diagnostics": (
+        offered("diagnostics", "async_get_config_entry_diagnostics"),
+        shown_by("diagnostics::no_secret_is_given_away"),
+    ),
     "docs-data-update": (described("data-update", "when-something-fails"),),
     "docs-examples": (
         described("your-first-automation", "in-the-user-interface", "in-yaml"),
