@@ -247,6 +247,12 @@ def there_are_automations_to_copy() -> None:
     assert list((ROOT / "blueprints" / "automation" / "voltus").glob("*.yaml"))
 
 
+def each_example_says_what_it_is_for() -> None:
+    examples = (ROOT / "docs" / "examples.md").read_text("utf-8").split("\n## ")[1:]
+    assert len(examples) > 1
+    assert all("Use it " in each for each in examples)
+
+
 def the_client_waits_for_nothing() -> None:
     for name in ("dispatches", "dispatch", "sites"):
         assert inspect.iscoroutinefunction(getattr(VoltusClient, name))
@@ -359,7 +365,7 @@ EVIDENCE: dict[str, tuple[Check, ...]] = {
     "docs-supported-devices": (described("what-it-works-with"),),
     "docs-supported-functions": (described("entities", "events", "actions"),),
     "docs-troubleshooting": (described("troubleshooting"),),
-    "docs-use-cases": (described("use-cases"),),
+    "docs-use-cases": (each_example_says_what_it_is_for,),
     "dynamic-devices": (
         shown_by(
             "entity::a_site_appears_with_the_dispatch_that_names_it",
