@@ -18,6 +18,8 @@ from sandbox.server import LocalVoltus, serve
 from .builders import NOON
 from .voltus.stage import KEY, Stage
 
+pytest_plugins = ("tests.complaints",)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the histories of tests/voltus/test_oracle.py be chosen."""

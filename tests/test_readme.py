@@ -36,7 +36,8 @@ INTEGRATION = ROOT / "custom_components" / "voltus"
 README, EVENTS = ROOT / "README.md", ROOT / "docs" / "events.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 ACTIONS = ROOT / "docs" / "actions.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PAGES = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -159,6 +160,13 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def test_every_file_that_contributors_are_sent_to_is_there() -> None:
+    named = re.findall(r"`([\w./]+(?:/|\.\w+))`", prose(CONTRIBUTING))
+    rooms = (ROOT, INTEGRATION, INTEGRATION / "aiovoltus")
+    assert len(named) > 20
+    assert not [name for name in named if not any((r / name).exists() for r in rooms)]
 
 
 def test_all_entities_are_listed() -> None:

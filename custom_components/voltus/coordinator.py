@@ -517,7 +517,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
 
     def _update_devices(self) -> None:
-        update_devices(self.hass, self.config_entry, self.sites.values())
+        entry = self.config_entry
+        update_devices(self.hass, entry.entry_id, entry.title, self.sites.values())
 
 
 async def _async_entry_updated(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:

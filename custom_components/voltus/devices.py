@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
@@ -26,30 +25,30 @@ def device_id(hass: HomeAssistant, entry_id: str, site_id: str | None) -> str | 
 
 
 def update_devices(
-    hass: HomeAssistant, entry: ConfigEntry, sites: Iterable[Site]
+    hass: HomeAssistant, entry_id: str, name: str, sites: Iterable[Site]
 ) -> None:
-    """Have a device for the account and for each of these sites, and no other."""
+    """Have a device for the account, of this name, one for each site, and no other."""
     registry = dr.async_get(hass)
-    account = identifier(entry.entry_id, None)
+    account = identifier(entry_id, None)
     registry.async_get_or_create(
-        config_entry_id=entry.entry_id,
+        config_entry_id=entry_id,
         identifiers={account},
         entry_type=dr.DeviceEntryType.SERVICE,
         manufacturer=MANUFACTURER,
-        name=entry.title,
+        name=name,
     )
     wanted = {account}
     for site in sites:
-        wanted.add(identifier(entry.entry_id, site.id))
+        wanted.add(identifier(entry_id, site.id))
         registry.async_get_or_create(
-            config_entry_id=entry.entry_id,
-            identifiers={identifier(entry.entry_id, site.id)},
+            config_entry_id=entry_id,
+            identifiers={identifier(entry_id, site.id)},
             entry_type=dr.DeviceEntryType.SERVICE,
             manufacturer=MANUFACTURER,
             model="Site",
             name=site.name,
             serial_number=site.customer_location_id or None,
         )
-    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+    for device in dr.async_entries_for_config_entry(registry, entry_id):
         if not device.identifiers & wanted:
             registry.async_remove_device(device.id)

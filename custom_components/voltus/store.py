@@ -279,18 +279,19 @@ def _memory_json(memory: Memory) -> dict[str, Any]:
 
 def _memory(content: dict[str, Any]) -> Memory:
     told = content["told"]
+    sites = {site["id"]: _site(site) for site in content["sites"]}
     return Memory(
         origin=content["origin"],
         known=_snapshot(content["known"]),
         told=None if told is None else _told(told),
         roster=Roster(
-            {site["id"]: _site(site) for site in content["sites"]},
+            sites,
             {
                 site_id: parse_time(since)
                 for site_id, since in content["absent_since"].items()
             },
             called=bool(content["called"]),
-            new=frozenset(map(str, content["new_sites"])),
+            new=frozenset(map(str, content["new_sites"])).intersection(sites),
         ),
     )
 

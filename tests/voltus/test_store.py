@@ -1,6 +1,7 @@
 """What is kept on disk, and what a damaged disk does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 import json
 import os
@@ -80,6 +81,12 @@ async def test_of_what_is_kept_age_and_size_can_be_told(
         "voltus.account": {"saved": NOON.isoformat(), "bytes": file.stat().st_size},
         "voltus.account.log": None,
     }
+
+
+async def test_nothing_is_new_that_is_no_site(hass: HomeAssistant, disk: Path) -> None:
+    roster = replace(MEMORY.roster, new=frozenset({"s1", "gone"}))
+    await MemoryStore(hass, "account").async_save(replace(MEMORY, roster=roster))
+    assert await MemoryStore(hass, "account").async_load(ORIGIN) == MEMORY
 
 
 async def test_another_origin_is_a_new_world(hass: HomeAssistant, disk: Path) -> None:
