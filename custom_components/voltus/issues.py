@@ -57,7 +57,7 @@ def troubles(  # noqa: PLR0913 (each kind of trouble comes from elsewhere)
         since = f"{as_local(last_contact):%Y-%m-%d %H:%M}"
         found.append(Trouble("no_contact", {"since": since}))
     if skew is not None:
-        found.append(Trouble("clock_skew", {"seconds": f"{skew:+.0f}"}))
+        found.append(Trouble("clock_skew", {"seconds": f"{abs(skew):.0f}"}))
     if names := _names(new_sites):
         found.append(
             Trouble("new_site", {"sites": names}, severity=ir.IssueSeverity.WARNING)

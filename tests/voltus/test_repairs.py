@@ -187,7 +187,7 @@ async def test_an_unreadable_site_releases_nobody(stage: Stage) -> None:
     assert _issue(stage, "unreadable_dispatch")
 
 
-@pytest.mark.parametrize(("offset", "told"), [(7, "+7"), (-3600, "-3600")])
+@pytest.mark.parametrize(("offset", "told"), [(7, "7"), (-3600, "3600")])
 async def test_clocks_that_differ_are_told_but_nothing_is_shifted(
     stage: Stage, offset: int, told: str
 ) -> None:
@@ -216,7 +216,7 @@ async def test_a_clock_that_was_set_back_is_told(stage: Stage) -> None:
     assert issue
     assert issue.translation_placeholders == {
         "name": "Voltus sandbox",
-        "seconds": "-7200",
+        "seconds": "7200",
     }
     await stage.move_to(at(-59))
     assert not _issue(stage, "clock_skew")

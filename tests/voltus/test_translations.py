@@ -11,7 +11,7 @@ import pytest
 import custom_components.voltus as integration
 
 FOLDER = Path(integration.__file__).parent / "translations"
-LANGUAGES = ("es", "fr")
+LANGUAGES = ("es", "es-419", "fr")
 
 
 def texts(language: str) -> dict[str, str]:
@@ -50,3 +50,8 @@ def test_sentences_are_translated(language: str) -> None:
     english, translated = texts("en"), texts(language)
     sentences = {path for path, text in english.items() if text.count(" ") > 3}
     assert [path for path in sentences if translated[path] == english[path]] == []
+
+
+def test_spanish_is_one_in_spain_and_in_latin_america() -> None:
+    """Home Assistant falls back from es-419 to English alone."""
+    assert texts("es-419") == texts("es")
