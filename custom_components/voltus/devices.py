@@ -35,6 +35,7 @@ def update_devices(
         identifiers={account},
         entry_type=dr.DeviceEntryType.SERVICE,
         manufacturer=MANUFACTURER,
+        model="Account",
         name=name,
     )
     wanted = {account}

@@ -459,7 +459,6 @@ def test_no_rule_is_anything_else() -> None:
     assert {*rules("done"), *rules("todo"), *rules("exempt")} == CLAIMS.keys()
 
 
-@pytest.mark.xfail(reason="some rules are still to do: take this mark off with them")
 def test_the_readme_claims_the_highest_tier_only_with_nothing_left_to_do() -> None:
     assert "*platinum*" in README.read_text("utf-8")
     assert not rules("todo")
