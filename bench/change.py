@@ -19,7 +19,11 @@ from dateutil import parser
 
 from custom_components.voltus.aiovoltus import answers
 from custom_components.voltus.aiovoltus.client import decode
-from custom_components.voltus.aiovoltus.models import Snapshot, parse_listing
+from custom_components.voltus.aiovoltus.models import (
+    NOTHING_LISTED,
+    Snapshot,
+    parse_listing,
+)
 from custom_components.voltus.aiovoltus.schedule import Policy, changes, look
 from sandbox.scenario import State
 
@@ -111,12 +115,15 @@ class _Ours:
         self._now = now
         self._asked = 0
         self._known = Snapshot()
+        self._listing = NOTHING_LISTED
 
     async def poll(self) -> None:
         before, self._asked = self._known, self._asked + 1
         payload = decode(self._contents[self._asked % 2])
-        listing = parse_listing(payload, before.dispatches, self._now)
-        self._known = answers.listed(before, listing, self._asked, self._now)
+        self._listing = parse_listing(
+            payload, before.dispatches, self._now, self._listing
+        )
+        self._known = answers.listed(before, self._listing, self._asked, self._now)
         look(self._known, Policy(), self._now)
         told = changes(before, self._now, self._known, self._now)
         assert self._asked == 1 or len(told) == 1
