@@ -733,8 +733,9 @@ def test_what_is_the_same_on_the_wire_is_the_same_dispatch_and_is_not_read_again
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     items: list[Json] = [wire_dispatch("d1"), wire_dispatch("d2")]
-    last = parse_listing({"dispatches": items}, {}, NOON)
-    payload = json.loads(json.dumps({"dispatches": [*items, wire_dispatch("d3")]}))
+    before = json.dumps({"dispatches": items})
+    after = json.dumps({"dispatches": [*items, wire_dispatch("d3")]})
+    last = parse_listing(json.loads(before), {}, NOON)
     read_now: list[Json] = []
 
     def parse(item: Json, *args: Any) -> Dispatch | None:
@@ -742,7 +743,7 @@ def test_what_is_the_same_on_the_wire_is_the_same_dispatch_and_is_not_read_again
         return parse_dispatch(item, *args)
 
     monkeypatch.setattr(models, "parse_dispatch", parse)
-    listing = parse_listing(payload, last.dispatches, LATER, last)
+    listing = parse_listing(json.loads(after), last.dispatches, LATER, last)
 
     assert read_now == [wire_dispatch("d3")]
     assert listing.dispatches["d1"] is last.dispatches["d1"]

@@ -25,7 +25,6 @@ DEEPEST_METADATA = 8
 MOST_ITEMS = 10_000
 MOST_REFUSALS = 1_000
 
-_WITHOUT_REFERENCES = 2  # the last version of marshal's that writes all values in full
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -377,12 +376,13 @@ def _iso(time: datetime | None) -> str | None:
 
 
 def _imprint(item: Json) -> bytes:
-    """Return bytes that equal items share and no other has; none if nested too deeply.
+    """Return bytes that no other item has; none if it is nested too deeply.
 
-    To `==` 1 is the same as true.
+    To `==` 1 is the same as true. Where an item shares other objects with its
+    neighbours than it did before, it has other bytes, and is read again.
     """
     try:
-        return marshal.dumps(item, _WITHOUT_REFERENCES)
+        return marshal.dumps(item)
     except ValueError:
         return b""
 

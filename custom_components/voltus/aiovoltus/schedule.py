@@ -154,10 +154,10 @@ def status(dispatch: Dispatch, now: datetime) -> Status:
     """
     if not dispatch.authorized or dispatch.withdrawn:
         return Status.CANCELLED
-    end = dispatch.end_time
-    if end is not None and end <= max(now, dispatch.start_time):
+    start, end = dispatch.start_time, dispatch.end_time
+    if end is not None and (end <= now or end <= start):
         return Status.ENDED
-    return Status.ACTIVE if dispatch.start_time <= now else Status.SCHEDULED
+    return Status.ACTIVE if start <= now else Status.SCHEDULED
 
 
 def hold_expiry(snapshot: Snapshot, dispatch: Dispatch, policy: Policy) -> datetime:
