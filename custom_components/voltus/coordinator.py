@@ -246,13 +246,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._note_poll(at, begun, error=type(err).__name__)
             raise
         self._note_poll(at, begun, unchanged=unchanged)
-        now = utcnow()
-        await asyncio.gather(
-            *(
-                self._ask_for(dispatch_id)
-                for dispatch_id in answers.missing(self._memory.known, now)
-            )
-        )
+        # To gather nothing would cost a round of the event loop.
+        if missing := answers.missing(self._memory.known, utcnow()):
+            await asyncio.gather(*map(self._ask_for, missing))
         if self._sites_due is None or self._sites_due <= utcnow():
             await self._call_the_roll()
 
