@@ -54,7 +54,7 @@ def announcement(
         "end_time": _iso(dispatch.end_time),
         "creation_time": _iso(dispatch.creation_time),
         "modification_number": dispatch.modification_number,
-        "program": dispatch.as_wire()["program"],
+        "program": dispatch.program and dispatch.program.as_wire(),
         "sites": [
             _site(site, look, device_ids.get(site.id)) for site in dispatch.sites
         ],

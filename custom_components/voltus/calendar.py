@@ -62,17 +62,15 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
     def event(self) -> CalendarEvent | None:
         """Return the dispatch that is under way, else the next one."""
         now = utcnow()
-        ahead = [
-            (_start(dispatch), _end(dispatch, now), dispatch.id)
-            for dispatch in self._dispatches.values()
-            if not status(dispatch, now).over
-        ]
+        ahead = [d for d in self._dispatches.values() if not status(d, now).over]
         if not ahead:
             return None
-        *_, dispatch_id = min(
-            ((max(start, now), end, name) for start, end, name in ahead),
+        next_start = max(min(dispatch.start_time for dispatch in ahead), now)
+        first = min(
+            (dispatch for dispatch in ahead if dispatch.start_time <= next_start),
+            key=lambda dispatch: (_end(dispatch, now), dispatch.id),
         )
-        return _event(self._dispatches[dispatch_id], now)
+        return _event(first, now)
 
     @override
     async def async_get_events(

@@ -26,7 +26,14 @@ from .aiovoltus.errors import (
     VoltusNotFoundError,
     VoltusRateLimitError,
 )
-from .aiovoltus.models import Refusal, Site, Snapshot, parse_dispatch, parse_listing
+from .aiovoltus.models import (
+    NOTHING_LISTED,
+    Refusal,
+    Site,
+    Snapshot,
+    parse_dispatch,
+    parse_listing,
+)
 from .aiovoltus.patience import Patience
 from .aiovoltus.schedule import Look, look, status
 from .aiovoltus.skew import Skew
@@ -86,7 +93,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._patience = Patience()
         self._requests = 0
         self._content: bytes | None = None
-        self._unreadable: tuple[Refusal, ...] = ()
+        self._listing = NOTHING_LISTED
         self._logged: set[Refusal] = set()
         self._skew = Skew()
         self._sites_due: datetime | None = None
@@ -130,7 +137,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             memory=self._memory,
             patience=self._patience,
             skew=self._skew,
-            unreadable=self._unreadable,
+            unreadable=self._listing.refusals,
             requests=self._requests,
             looked_at=self._looked_at,
             may_announce=self._may_announce,
@@ -227,7 +234,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @callback
     @override
     def _async_refresh_finished(self) -> None:
-        self._look(utcnow())
+        # An answer was looked at as it came.
+        if not self.last_update_success:
+            self._look(utcnow())
 
     async def _poll(self) -> None:
         at, begun = utcnow(), self.hass.loop.time()
@@ -237,13 +246,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._note_poll(at, begun, error=type(err).__name__)
             raise
         self._note_poll(at, begun, unchanged=unchanged)
-        now = utcnow()
-        await asyncio.gather(
-            *(
-                self._ask_for(dispatch_id)
-                for dispatch_id in answers.missing(self._memory.known, now)
-            )
-        )
+        # To gather nothing would cost a round of the event loop.
+        if missing := answers.missing(self._memory.known, utcnow()):
+            await asyncio.gather(*map(self._ask_for, missing))
         if self._sites_due is None or self._sites_due <= utcnow():
             await self._call_the_roll()
 
@@ -280,11 +285,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         if unchanged:
             known = answers.unchanged(known, asked, now)
         else:
-            listing = parse_listing(decode(content), known.dispatches, now)
+            listing = parse_listing(
+                decode(content), known.dispatches, now, self._listing
+            )
             known = answers.listed(known, listing, asked, now)
-            self._unreadable = listing.refusals
             self._log_refusals(listing.refusals)
-            self._content = content
+            self._content, self._listing = content, listing
         self._learn(known, now)
         return unchanged
 
@@ -332,6 +338,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             answers.roll_call(memory.roster, answer, memory.known, now)
         ):
             self.async_update_listeners()
+            self._look(now)
 
     def _learn(self, known: Snapshot, now: datetime) -> None:
         """Take in an answer, and act on it before anything else is asked."""
@@ -487,7 +494,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 new_sites=[self.all_sites[each].name for each in self.new_sites],
                 skew=self._skew.seconds(now),
                 released=self.data.released,
-                refusals=self._unreadable,
+                refusals=self._listing.refusals,
             ),
         )
 

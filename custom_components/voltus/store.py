@@ -9,6 +9,7 @@ from typing import Any, final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.json import json_bytes, json_fragment
 from homeassistant.helpers.storage import Store
 
 from .aiovoltus.answers import Roster
@@ -78,6 +79,7 @@ class MemoryStore:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Use a file of the entry's own."""
         self._store = _store(hass, entry_id)
+        self._written: dict[int, tuple[Dispatch, json_fragment]] = {}
 
     async def async_load(self, origin: str) -> Memory | None:
         """Return the memory of this origin; another origin is a new world."""
@@ -85,8 +87,18 @@ class MemoryStore:
         return memory if memory and memory.origin == origin else None
 
     async def async_save(self, memory: Memory) -> None:
-        """Write the memory now."""
-        await self._store.async_save(_memory_json(memory))
+        """Write the memory now; what is still as it was written is not encoded again."""
+        before, self._written = self._written, {}
+
+        def encoded(dispatch: Dispatch) -> json_fragment:
+            key = id(dispatch)
+            written = self._written.get(key) or before.get(key)
+            if written is None:
+                written = dispatch, json_fragment(json_bytes(_dispatch_json(dispatch)))
+            self._written[key] = written
+            return written[1]
+
+        await self._store.async_save(_memory_json(memory, encoded))
 
 
 class Log:
@@ -262,11 +274,11 @@ def _set_aside(path: Path, aside: Path) -> None:
         path.replace(aside)
 
 
-def _memory_json(memory: Memory) -> dict[str, Any]:
+def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str, Any]:
     return {
         "origin": memory.origin,
-        "known": _snapshot_json(memory.known),
-        "told": memory.told and _told_json(memory.told),
+        "known": _snapshot_json(memory.known, encoded),
+        "told": memory.told and _told_json(memory.told, encoded),
         "sites": [asdict(site) for site in memory.roster.sites.values()],
         "absent_since": {
             site_id: since.isoformat()
@@ -296,9 +308,9 @@ def _memory(content: dict[str, Any]) -> Memory:
     )
 
 
-def _told_json(told: Told) -> dict[str, Any]:
+def _told_json(told: Told, encoded: Callable[[Dispatch], Any]) -> dict[str, Any]:
     return {
-        "snapshot": _snapshot_json(told.snapshot),
+        "snapshot": _snapshot_json(told.snapshot, encoded),
         "at": told.at.isoformat(),
         "tellings": told.tellings,
         "curtailing": sorted(told.curtailing),
@@ -317,9 +329,11 @@ def _told(content: dict[str, Any]) -> Told:
     )
 
 
-def _snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+def _snapshot_json(
+    snapshot: Snapshot, encoded: Callable[[Dispatch], Any]
+) -> dict[str, Any]:
     return {
-        "dispatches": [_dispatch_json(d) for d in snapshot.dispatches.values()],
+        "dispatches": [encoded(each) for each in snapshot.dispatches.values()],
         "listed": snapshot.listed and _trace_json(snapshot.listed),
         "traces": {i: _trace_json(trace) for i, trace in snapshot.traces.items()},
     }

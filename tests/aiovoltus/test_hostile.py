@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 import math
+from random import Random
 import tracemalloc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -176,6 +177,26 @@ def test_any_item_is_a_sound_dispatch_or_a_refusal(
     read = parse_dispatch(item, known, NOON, refusals)
     assert read or refusals
     _assert_sound(Listing({read.id: read} if read else {}, tuple(refusals)))
+
+
+@given(spoiled_listings, spoiled_listings, st.randoms(), known_dispatches)
+def test_what_stood_on_the_list_before_is_read_as_if_for_the_first_time(
+    before: Json, after: Json, random: Random, known: dict[str, Dispatch]
+) -> None:
+    try:
+        last = parse_listing(before, known, NOON)
+        parse_listing(after, known, NOON)
+    except VoltusFormatError:
+        return
+    items: Any = [*cast("Any", before)["dispatches"], *cast("Any", after)["dispatches"]]
+    random.shuffle(items)
+    known = {**known, **last.dispatches, "d1": dispatch("d1", withdrawn=True)}
+    again = parse_listing({"dispatches": items}, known, at(1), last)
+    anew = parse_listing({"dispatches": items}, known, at(1))
+    assert again == anew
+    for dispatch_id, each in again.dispatches.items():
+        assert each.received == anew.dispatches[dispatch_id].received
+        assert (each is known.get(dispatch_id)) == (each.received != at(1))
 
 
 @given(st.lists(values, max_size=4), st.integers(0, 4))
@@ -437,16 +458,11 @@ class _Session:
     async def request(
         self, _method: str, _url: URL, **_: Any
     ) -> AsyncIterator[SimpleNamespace]:
-        parts = iter([self._body])
-        self._answer.content = SimpleNamespace(
-            read=lambda _size: _in_time(next(parts, b"")),
-            readany=lambda: _in_time(next(parts, b"")),
-        )
+        self._answer.content = SimpleNamespace(iter_any=self._parts)
         yield self._answer
 
-
-async def _in_time(content: bytes) -> bytes:
-    return content
+    async def _parts(self) -> AsyncIterator[bytes]:
+        yield self._body
 
 
 _envelopes = st.fixed_dictionaries(

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from custom_components.voltus.aiovoltus import models
 from custom_components.voltus.aiovoltus.errors import VoltusFormatError
 from custom_components.voltus.aiovoltus.models import (
     DEEPEST_METADATA,
     LONGEST_LEAD_TIME,
+    MOST_REFUSALS,
     Dispatch,
     DispatchSite,
     Json,
@@ -710,6 +713,77 @@ def test_of_two_items_with_one_id_the_higher_modification_number_counts_then_the
     ]
     listing = parse_listing({"dispatches": items}, {}, NOON)
     assert listing.dispatches["d1"].end_time == at(10 + counts)
+
+
+# The list before
+
+
+def reread(
+    before: Json, after: Json, **known: Dispatch
+) -> tuple[Dispatch | None, int, int]:
+    """Read d1 twice; return it, and the number of refusals in either list."""
+    last = parse_listing({"dispatches": [before]}, {}, NOON)
+    listing = parse_listing(
+        {"dispatches": [after]}, {**last.dispatches, **known}, LATER, last
+    )
+    return listing.dispatches.get("d1"), len(last.refusals), len(listing.refusals)
+
+
+def test_what_is_the_same_on_the_wire_is_the_same_dispatch_and_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    items: list[Json] = [wire_dispatch("d1"), wire_dispatch("d2")]
+    before = json.dumps({"dispatches": items})
+    after = json.dumps({"dispatches": [*items, wire_dispatch("d3")]})
+    last = parse_listing(json.loads(before), {}, NOON)
+    read_now: list[Json] = []
+
+    def parse(item: Json, *args: Any) -> Dispatch | None:
+        read_now.append(item)
+        return parse_dispatch(item, *args)
+
+    monkeypatch.setattr(models, "parse_dispatch", parse)
+    listing = parse_listing(json.loads(after), last.dispatches, LATER, last)
+
+    assert read_now == [wire_dispatch("d3")]
+    assert listing.dispatches["d1"] is last.dispatches["d1"]
+    assert listing.dispatches["d2"] is last.dispatches["d2"]
+
+
+def test_what_cannot_be_read_is_refused_in_every_list() -> None:
+    spoiled = wire_dispatch(creation_time="yesterday")
+    assert reread(spoiled, spoiled) == (dispatch(creation_time=None), 1, 1)
+
+
+def test_beyond_the_most_refusals_nothing_counts_as_read_well() -> None:
+    sites: list[Json] = [7] * MOST_REFUSALS
+    many = wire_dispatch("d0") | {"sites": sites}
+    spoiled = wire_dispatch("d1", creation_time="yesterday")
+    last = parse_listing({"dispatches": [many, spoiled]}, {}, NOON)
+    assert len(last.refusals) == MOST_REFUSALS
+
+    listing = parse_listing({"dispatches": [spoiled]}, last.dispatches, NOON, last)
+
+    assert [refusal.field for refusal in listing.refusals] == ["creation_time"]
+
+
+def test_true_is_not_the_amount_1_that_it_was() -> None:
+    one, true = wire_dispatch(sites={"s1": 1}), wire_dispatch(sites={"s1": True})
+    assert one == true
+    assert reread(one, true) == (dispatch(sites={"s1": None}), 0, 1)
+
+
+def test_what_was_withdrawn_meanwhile_is_back_when_it_is_listed_again() -> None:
+    item = wire_dispatch()
+    assert reread(item, item, d1=dispatch(withdrawn=True)) == (dispatch(), 0, 0)
+
+
+def test_what_is_nested_as_deep_as_nobody_nests_is_read_each_time() -> None:
+    deep: Json = []
+    for _ in range(3000):
+        deep = [deep]
+    item = wire_dispatch(unknown=deep)
+    assert reread(item, item) == (dispatch(), 0, 0)
 
 
 # Sites of the key

@@ -367,7 +367,7 @@ async def test_thousands_of_refusals_are_one_issue_and_few_lines(
 
 # The disk
 
-MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY)))
+MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY, _dispatch_json)))
 SCENARIO_ROW = as_row(
     course(
         Scenario.BASIC,
@@ -423,7 +423,8 @@ def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) ->
         memory = _memory(_from_disk(payload))
     except _UNREADABLE:
         return
-    assert _memory(json_loads(json_bytes(_memory_json(memory)))) == memory  # type: ignore[arg-type]
+    stored: Any = json_loads(json_bytes(_memory_json(memory, _dispatch_json)))
+    assert _memory(stored) == memory
     if memory.known.listed is not None:
         look(memory.known, Policy(), now)
         answers.held(memory.known, now)

@@ -192,14 +192,15 @@ def _is_near(host: str) -> bool:
 
 
 async def _read(response: ClientResponse) -> bytes:
-    content = await response.content.read(_LARGEST_BODY + 1)
-    while len(content) <= _LARGEST_BODY and (more := await response.content.readany()):
-        content += more
-    if len(content) > _LARGEST_BODY:
-        raise VoltusConnectionError(
-            f"{response.url.host} answered with more than {_LARGEST_BODY} bytes"
-        )
-    return content
+    size, chunks = 0, []
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            raise VoltusConnectionError(
+                f"{response.url.host} answered with more than {_LARGEST_BODY} bytes"
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _refuse(response: ClientResponse, content: bytes) -> NoReturn:

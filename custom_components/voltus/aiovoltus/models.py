@@ -6,8 +6,9 @@ Names are those of the wire (REST API, version 2022-04-15).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+import marshal
 import re
 from reprlib import repr as short_repr
 from typing import final
@@ -63,6 +64,16 @@ class Program:
     timezone: str | None
     program_type: str | None
 
+    def as_wire(self) -> dict[str, Json]:
+        """Return it as Voltus would send it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "market": self.market,
+            "timezone": self.timezone,
+            "program_type": self.program_type,
+        }
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,15 @@ class DispatchSite:
     name: str
     customer_location_id: str
     commitment: float | None
+
+    def as_wire(self) -> dict[str, Json]:
+        """Return it as Voltus would send it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "customer_location_id": self.customer_location_id,
+            "commitment": self.commitment,
+        }
 
 
 @final
@@ -104,13 +124,17 @@ class Dispatch:
 
     def as_wire(self) -> dict[str, Json]:
         """Return it as Voltus would send it: `parse_dispatch` reads it back."""
-        wire = asdict(self)
-        for own in ("received", "withdrawn"):
-            del wire[own]
-        wire["sites"] = list(wire["sites"])
         return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in wire.items()
+            "id": self.id,
+            "authorized": self.authorized,
+            "test": self.test,
+            "start_time": self.start_time.isoformat(),
+            "end_time": _iso(self.end_time),
+            "creation_time": _iso(self.creation_time),
+            "modification_number": self.modification_number,
+            "program": self.program and self.program.as_wire(),
+            "sites": [site.as_wire() for site in self.sites],
+            "metadata": None if self.metadata is None else dict(self.metadata),
         }
 
 
@@ -129,11 +153,15 @@ class Refusal:
 class Listing:
     """A complete list of dispatches, as far as it could be read.
 
-    It notes the first thousand refusals.
+    It notes the first thousand refusals. `clean` has what nothing was refused of, by
+    the imprint of its item.
     """
 
     dispatches: Mapping[str, Dispatch]
     refusals: tuple[Refusal, ...] = ()
+    clean: Mapping[bytes, Dispatch] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 @final
@@ -199,21 +227,36 @@ def parse_time(value: object) -> datetime:
     return time
 
 
+NOTHING_LISTED = Listing({})
+
+
 def parse_listing(
-    payload: Json, known: Mapping[str, Dispatch], now: datetime
+    payload: Json,
+    known: Mapping[str, Dispatch],
+    now: datetime,
+    last: Listing = NOTHING_LISTED,
 ) -> Listing:
     """Read the answer of `GET /dispatches`, item by item.
 
-    Raises VoltusFormatError if it is no complete list: `{"dispatches": [...]}`, of at
-    most ten thousand.
+    What `last`, the list before, has as well and what is still known by it is not read
+    again. Raises VoltusFormatError if it is no complete list: `{"dispatches": [...]}`,
+    of at most ten thousand.
     """
     dispatches: dict[str, Dispatch] = {}
     refusals: list[Refusal] = []
+    clean: dict[bytes, Dispatch] = {}
     for item in _items(payload, "dispatches"):
-        parsed = parse_dispatch(item, known, now, refusals)
+        imprint = _imprint(item)
+        parsed = last.clean.get(imprint)
+        refused: list[Refusal] = []
+        if parsed is None or known.get(parsed.id) is not parsed:
+            parsed = parse_dispatch(item, known, now, refused)
         if parsed and _supersedes(parsed, dispatches.get(parsed.id)):
             dispatches[parsed.id] = parsed
-    return Listing(dispatches, tuple(refusals))
+        if parsed and imprint and not refused:
+            clean[imprint] = parsed
+        refusals += refused[: MOST_REFUSALS - len(refusals)]
+    return Listing(dispatches, tuple(refusals), clean)
 
 
 def parse_dispatch(
@@ -326,6 +369,22 @@ def _items(payload: Json, name: str) -> list[Json]:
     if len(items) > MOST_ITEMS:
         raise VoltusFormatError(f"The answer holds more than {MOST_ITEMS} {name}")
     return items
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _imprint(item: Json) -> bytes:
+    """Return bytes that no other item has; none if it is nested too deeply.
+
+    To `==` 1 is the same as true. Where an item shares other objects with its
+    neighbours than it did before, it has other bytes, and is read again.
+    """
+    try:
+        return marshal.dumps(item)
+    except ValueError:
+        return b""
 
 
 def _supersedes(dispatch: Dispatch, other: Dispatch | None) -> bool:

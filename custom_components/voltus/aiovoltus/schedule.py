@@ -4,11 +4,11 @@ All instants are aware and UTC, `now` is always an argument, and every interval 
 half-open: a dispatch calls for curtailment in `[start_time - lead_time, end_time)`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, takewhile
 from typing import final
 
 from .models import Dispatch, Snapshot
@@ -154,10 +154,10 @@ def status(dispatch: Dispatch, now: datetime) -> Status:
     """
     if not dispatch.authorized or dispatch.withdrawn:
         return Status.CANCELLED
-    end = dispatch.end_time
-    if end is not None and end <= max(now, dispatch.start_time):
+    start, end = dispatch.start_time, dispatch.end_time
+    if end is not None and (end <= now or end <= start):
         return Status.ENDED
-    return Status.ACTIVE if dispatch.start_time <= now else Status.SCHEDULED
+    return Status.ACTIVE if start <= now else Status.SCHEDULED
 
 
 def hold_expiry(snapshot: Snapshot, dispatch: Dispatch, policy: Policy) -> datetime:
@@ -183,15 +183,10 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
         dispatch_id for dispatch_id, expiry in expiries.items() if expiry <= now
     )
     windows = _windows((d for d in recent if d.id not in released), policy, now)
-    curtailments: dict[str | None, Curtailment] = {
-        site_id: _curtailment(calls, now) for site_id, calls in windows.items()
-    }
-    if curtailments:
-        curtailments[None] = _account(windows.values(), curtailments, now)
     return Look(
         snapshot=snapshot,
         policy=policy,
-        curtailments=curtailments,
+        curtailments=_curtailments(windows, now),
         released=released,
         open_ended=bool(expiries),
         until=_next_boundary(live, policy, expiries.values(), now),
@@ -234,14 +229,13 @@ def differences(change: Change) -> dict[str, tuple[object, object]]:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Window:
-    """The time for which one dispatch calls on one site; no end is for ever."""
+    """The time for which a dispatch calls on sites; no end is for ever."""
 
     begin: datetime
     end: datetime
     dispatch: Dispatch
-    amount: float | None
 
     def holds(self, now: datetime) -> bool:
         return self.begin <= now < self.end
@@ -250,76 +244,108 @@ class _Window:
 def _windows(
     dispatches: Iterable[Dispatch], policy: Policy, now: datetime
 ) -> dict[str, list[_Window]]:
-    """Return for each site the windows of the dispatches that the policy lets through.
+    """Return for each site the windows that the policy lets through, by begin.
 
     What ended less than a second ago is among the dispatches: a window that it touches
     begins where it ended. Its own is over and left out.
     """
+    everyones = [
+        _Window(
+            dispatch.start_time - policy.lead_time,
+            dispatch.end_time or _FOREVER,
+            dispatch,
+        )
+        for dispatch in dispatches
+        if policy.lets_through(dispatch)
+    ]
+    everyones.sort(key=lambda window: (window.begin, window.end, window.dispatch.id))
     windows: dict[str, list[_Window]] = {}
-    for dispatch in filter(policy.lets_through, dispatches):
-        begin = dispatch.start_time - policy.lead_time
-        end = dispatch.end_time or _FOREVER
-        for site in dispatch.sites:
+    for window in everyones:
+        for site in window.dispatch.sites:
             if site.id not in policy.ignored_sites:
-                windows.setdefault(site.id, []).append(
-                    _Window(begin, end, dispatch, site.commitment)
-                )
+                windows.setdefault(site.id, []).append(window)
     open_windows = {
-        site_id: [window for window in _bridge(calls) if window.end > now]
-        for site_id, calls in windows.items()
+        site_id: [window for window in _bridged(each) if window.end > now]
+        for site_id, each in windows.items()
     }
-    return {site_id: calls for site_id, calls in open_windows.items() if calls}
+    return {site_id: each for site_id, each in open_windows.items() if each}
 
 
-def _bridge(windows: list[_Window]) -> list[_Window]:
-    """Sort windows by begin, and let those touch that are less than a second apart.
+def _bridged(windows: Iterable[_Window]) -> Iterator[_Window]:
+    """Let windows of a site touch that are less than a second apart.
 
     The wire has nanoseconds, and a pause of less than a second is none for a load.
     """
-    windows.sort(key=lambda window: (window.begin, window.end, window.dispatch.id))
-    reach = _FOREVER
-    for index, window in enumerate(windows):
-        if reach < window.begin < _after(reach, TOUCHING):
-            windows[index] = replace(window, begin=reach)
-        reach = max(reach, window.end) if index else window.end
-    return windows
+    reach: datetime | None = None
+    for window in windows:
+        if reach is None or window.begin <= reach or window.begin - reach >= TOUCHING:
+            yield window
+        else:
+            yield replace(window, begin=reach)
+        reach = window.end if reach is None else max(reach, window.end)
 
 
-def _curtailment(windows: list[_Window], now: datetime) -> Curtailment:
-    holding = [window for window in windows if window.holds(now)]
-    amounts = {window.dispatch.id: window.amount for window in holding}
-    stated = [amount for amount in amounts.values() if amount is not None]
+def _curtailments(
+    windows: Mapping[str, list[_Window]], now: datetime
+) -> dict[str | None, Curtailment]:
+    """Return what is asked of each site, and under None of the account."""
+    if not windows:
+        return {}
+    everyones = sorted(
+        set(chain.from_iterable(windows.values())), key=lambda window: window.begin
+    )
+    amounts = {
+        window.dispatch.id: {s.id: s.commitment for s in window.dispatch.sites}
+        for window in everyones
+        if window.holds(now)
+    }
+    curtailments: dict[str | None, Curtailment] = {
+        site_id: _curtailment(site_id, each, amounts, now)
+        for site_id, each in windows.items()
+    }
+    account = _account(curtailments.values(), _end(everyones, now))
+    return curtailments | {None: account}
+
+
+def _curtailment(
+    site_id: str,
+    windows: list[_Window],
+    amounts: Mapping[str, Mapping[str, float | None]],
+    now: datetime,
+) -> Curtailment:
+    """Return what is asked of a site; `amounts` are those of what holds, by site."""
+    begun = takewhile(lambda window: window.begin <= now, windows)
+    holding = [window.dispatch for window in begun if window.end > now]
+    by_dispatch = {each.id: amounts[each.id][site_id] for each in holding}
+    stated = [amount for amount in by_dispatch.values() if amount is not None]
+    starts = (window.dispatch.start_time for window in windows)
     return Curtailment(
         phase=_phase(holding, now),
-        commitment=(None if len(stated) < len(amounts) else max(stated, default=0.0)),
-        next_start=min(
-            (w.dispatch.start_time for w in windows if w.dispatch.start_time > now),
-            default=None,
-        ),
+        commitment=None if len(stated) < len(by_dispatch) else max(stated, default=0.0),
+        next_start=next((start for start in starts if start > now), None),
         end=_end(windows, now) if holding else None,
-        by_dispatch=amounts,
-        test=bool(holding) and all(window.dispatch.test for window in holding),
+        by_dispatch=by_dispatch,
+        test=bool(holding) and all(dispatch.test for dispatch in holding),
     )
 
 
-def _account(
-    windows: Iterable[list[_Window]],
-    sites: Mapping[str | None, Curtailment],
-    now: datetime,
-) -> Curtailment:
-    """Return the union of the sites: windows as one, commitments added up."""
-    everywhere = sorted(chain.from_iterable(windows), key=lambda w: w.begin)
-    union = _curtailment(everywhere, now)
-    by_dispatch = {
-        dispatch_id: total(
-            site.by_dispatch[dispatch_id]
-            for site in sites.values()
-            if dispatch_id in site.by_dispatch
-        )
-        for dispatch_id in union.by_dispatch
-    }
-    commitment = total(site.commitment for site in sites.values())
-    return replace(union, commitment=commitment, by_dispatch=by_dispatch)
+def _account(sites: Collection[Curtailment], end: datetime | None) -> Curtailment:
+    """Return the union of the sites, which curtails until `end` if it does."""
+    curtailing = [site for site in sites if site.curtail]
+    by_dispatch: dict[str, list[float | None]] = {}
+    for site in curtailing:
+        for dispatch_id, amount in site.by_dispatch.items():
+            by_dispatch.setdefault(dispatch_id, []).append(amount)
+    phases = {site.phase for site in sites}
+    starts = [site.next_start for site in sites if site.next_start is not None]
+    return Curtailment(
+        phase=next(phase for phase in reversed(Phase) if phase in phases),
+        commitment=total(site.commitment for site in curtailing),
+        next_start=min(starts, default=None),
+        end=end if curtailing else None,
+        by_dispatch={i: total(amounts) for i, amounts in by_dispatch.items()},
+        test=bool(curtailing) and all(site.test for site in curtailing),
+    )
 
 
 def total(amounts: Iterable[float | None]) -> float | None:
@@ -328,9 +354,9 @@ def total(amounts: Iterable[float | None]) -> float | None:
     return None if None in stated else sum(filter(None, stated), 0.0)
 
 
-def _phase(holding: list[_Window], now: datetime) -> Phase:
-    """Return the phase of someone who is called on, now or later."""
-    if any(window.dispatch.start_time <= now for window in holding):
+def _phase(holding: Collection[Dispatch], now: datetime) -> Phase:
+    """Return the phase of a site that is called on, now or later."""
+    if any(dispatch.start_time <= now for dispatch in holding):
         return Phase.ACTIVE
     return Phase.PREPARING if holding else Phase.SCHEDULED
 
