@@ -17,7 +17,7 @@ LIBRARY_MAY_IMPORT = {
     "schedule": {"models"},
     "answers": {"models", "schedule"},
     "certification": {"models", "schedule"},
-    "verdict": {"certification", "models"},
+    "verdict": {"certification", "models", "schedule"},
     "patience": set[str](),
     "skew": set[str](),
     "client": {"errors", "models"},

@@ -6,7 +6,6 @@ What Voltus says is told in full, whatever the operator has chosen to act on;
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 import json
 
@@ -17,13 +16,6 @@ type DeviceIds = Mapping[str | None, str | None]
 """The devices of sites by their id, and under None the account's; None: it has none."""
 type Tellings = Mapping[str, Mapping[str, int]]
 """How often each type of change was told, by dispatch."""
-
-
-class Turn(StrEnum):
-    """How `curtail` of a site can turn."""
-
-    STARTED = "curtailment_started"
-    ENDED = "curtailment_ended"
 
 
 def announcement(

@@ -10,8 +10,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
 from .aiovoltus.models import Json, Snapshot
-from .aiovoltus.schedule import Change, ChangeType, Look, changes, status
-from .announcement import DeviceIds, Turn, announcement, counted, turn_announcement
+from .aiovoltus.schedule import Change, ChangeType, Look, Turn, changes, status
+from .announcement import DeviceIds, announcement, counted, turn_announcement
 from .const import DOMAIN
 from .devices import device_id
 from .store import Log, Memory, Told, log_row, turn_row

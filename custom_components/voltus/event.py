@@ -8,8 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .aiovoltus.schedule import ChangeType
-from .announcement import Turn
+from .aiovoltus.schedule import ChangeType, Turn
 from .announcer import TOLD
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity

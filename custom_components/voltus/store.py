@@ -23,9 +23,9 @@ from .aiovoltus.models import (
     parse_dispatch,
     parse_time,
 )
-from .aiovoltus.schedule import Change, ChangeType, Look
+from .aiovoltus.schedule import Change, ChangeType, Look, Turn
 from .aiovoltus.verdict import verdicts
-from .announcement import Tellings, Turn
+from .announcement import Tellings
 from .const import DOMAIN, LOGGER
 
 VERSION = 1

@@ -24,8 +24,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .aiovoltus.schedule import ChangeType, total
-from .announcement import Turn
+from .aiovoltus.schedule import ChangeType, Turn, total
 from .announcer import TOLD
 from .const import DOMAIN
 from .devices import device_id

@@ -13,8 +13,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.voltus.aiovoltus.schedule import ChangeType
-from custom_components.voltus.announcement import Turn
+from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
 from custom_components.voltus.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults

@@ -56,8 +56,7 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
-from custom_components.voltus.aiovoltus.schedule import ChangeType
-from custom_components.voltus.announcement import Turn
+from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
 from custom_components.voltus.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
 from sandbox.api import BASE_PATH, Request

@@ -50,6 +50,13 @@ class ChangeType(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Turn(StrEnum):
+    """How `curtail` of a site can turn."""
+
+    STARTED = "curtailment_started"
+    ENDED = "curtailment_ended"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -12,11 +12,10 @@ from typing import NamedTuple, Self, final, override
 
 from .certification import Course, Expected, Scenario
 from .models import Json, parse_time
+from .schedule import Turn
 
 _SCENARIO = "scenario"
-_STARTED = "curtailment_started"
-_ENDED = "curtailment_ended"
-"""The types of the rows of a log by which this is judged."""
+"""The type of the row of a log that says that a scenario was posted."""
 
 type Span = tuple[datetime, datetime]
 """From when until just before when."""
@@ -96,12 +95,12 @@ def curtailments(rows: Iterable[Mapping[str, Json]]) -> list[Curtailed]:
     open_ones: dict[str, Curtailed] = {}
     over: list[Curtailed] = []
     for row in rows:
-        if row["type"] not in (_STARTED, _ENDED):
+        if row["type"] not in tuple(Turn):
             continue
         at, dispatch_ids = parse_time(row["announced"]), _texts(row["dispatch_ids"])
         for site_id in _texts(row["sites"]):
             before = open_ones.pop(site_id, None)
-            if row["type"] == _STARTED:
+            if row["type"] == Turn.STARTED:
                 open_ones[site_id] = before or Curtailed(site_id, at, dispatch_ids)
             elif before:
                 over.append(before.ended(at, dispatch_ids))
