@@ -1,36 +1,19 @@
 """Every language says the same: no text is missing, and none has lost a placeholder."""
 
-from collections.abc import Iterator, Mapping
 import json
-from pathlib import Path
-from string import Formatter
-from typing import Any
 
 import pytest
 
-import custom_components.voltus as integration
+from .test_strings import ROOM, leaves, placeholders
 
-FOLDER = Path(integration.__file__).parent / "translations"
+FOLDER = ROOM / "translations"
 LANGUAGES = ("es", "es-419", "fr")
 
 
 def texts(language: str) -> dict[str, str]:
     """Return every text of a language by its path."""
     file = FOLDER / f"{language}.json"
-    return dict(_leaves(json.loads(file.read_text(encoding="utf-8"))))
-
-
-def _leaves(part: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in part.items():
-        if isinstance(value, str):
-            yield f"{path}/{key}", value
-        else:
-            yield from _leaves(value, f"{path}/{key}")
-
-
-def placeholders(text: str) -> list[str]:
-    """Return the names in braces, in order of the alphabet."""
-    return sorted(name for _, name, _, _ in Formatter().parse(text) if name)
+    return dict(leaves(json.loads(file.read_text(encoding="utf-8"))))
 
 
 def test_the_languages_are_those_of_voltus_markets() -> None:
