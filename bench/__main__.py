@@ -1,9 +1,9 @@
 """`python -m bench [NAME...]`: measure, print the table, and say what is missed."""
 
 import argparse
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-import logging
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 import os
 from pathlib import Path
 import platform
@@ -11,20 +11,12 @@ import sys
 
 from homeassistant.const import __version__
 
-from . import change, delay, poll, scale, startup
 from .delay import Delays
-from .figures import Result
+from .measurements import MEASUREMENTS, measured
 from .plot import plot
 from .scale import Scale
 from .table import put_into, table
 
-MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
-    "delay": delay.measure,
-    "poll": poll.measure,
-    "change": change.measure,
-    "scale": scale.measure,
-    "startup": startup.measure,
-}
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -55,10 +47,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for, by default all; return 1 if a goal is missed."""
     options = _parse(arguments)
-    logging.disable(logging.WARNING)
     conditions = _conditions()
     names = () if options.write else options.names
-    results = {name: _measure(name) for name in names or MEASUREMENTS}
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as alone:
+        # Each in a process of its own: what one leaves behind is nothing to the next.
+        found = alone.map(measured, names or MEASUREMENTS)
+        results = dict(zip(names or MEASUREMENTS, found, strict=True))
     figures = [figure for each in results.values() for figure in each.figures]
     report = f"{table(figures)}\n\n{conditions}"
     print(report)
@@ -67,11 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             put_into(DOCS / "performance.md", report)
             plot(delays, sizes, DOCS / "images" / "bench.svg")
     return int(any(figure.met is False for figure in figures))
-
-
-def _measure(name: str) -> Result:
-    print(f"Measuring {name} ...", file=sys.stderr, flush=True)
-    return asyncio.run(MEASUREMENTS[name]())
 
 
 def _conditions() -> str:

@@ -18,13 +18,13 @@ from unittest.mock import patch
 from dateutil import parser
 
 from custom_components.voltus.aiovoltus import answers
-from custom_components.voltus.aiovoltus.client import decode
 from custom_components.voltus.aiovoltus.models import (
     NOTHING_LISTED,
     Snapshot,
     parse_listing,
 )
 from custom_components.voltus.aiovoltus.schedule import Policy, changes, look
+from custom_components.voltus.coordinator import decoded
 from sandbox.scenario import State
 
 from .elsewhere import Published, voltus_elsewhere
@@ -119,7 +119,7 @@ class _Ours:
 
     async def poll(self) -> None:
         before, self._asked = self._known, self._asked + 1
-        payload = decode(self._contents[self._asked % 2])
+        payload = decoded(self._contents[self._asked % 2])
         self._listing = parse_listing(
             payload, before.dispatches, self._now, self._listing
         )

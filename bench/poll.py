@@ -102,7 +102,7 @@ async def _idle_work(hass: HomeAssistant, coordinator: VoltusCoordinator) -> int
         hass.bus.async_listen(EVENT_STATE_CHANGED, done.append, everything),
         hass.bus.async_listen(EVENT_STATE_REPORTED, done.append, everything),
     )
-    with patch.object(module, "decode", side_effect=done.append):
+    with patch.object(module, "decoded", side_effect=done.append):
         await coordinator.async_refresh()
         await hass.async_block_till_done()
     for each in unsub:

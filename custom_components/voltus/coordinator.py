@@ -16,6 +16,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util.dt import utcnow
+from homeassistant.util.json import json_loads
 
 from .aiovoltus import answers
 from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
@@ -28,6 +29,7 @@ from .aiovoltus.errors import (
 )
 from .aiovoltus.models import (
     NOTHING_LISTED,
+    Json,
     Refusal,
     Site,
     Snapshot,
@@ -67,6 +69,17 @@ class Inside:
     looked_at: datetime | None
     may_announce: bool
     sites_due: datetime | None
+
+
+def decoded(content: bytes) -> Json:
+    """Read JSON by Home Assistant's fast reader, and what that refuses by ours.
+
+    Raises VoltusFormatError for what is no JSON to ours either.
+    """
+    try:
+        return json_loads(content)
+    except ValueError:
+        return decode(content)
 
 
 class VoltusCoordinator(DataUpdateCoordinator[Look]):
@@ -286,7 +299,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             known = answers.unchanged(known, asked, now)
         else:
             listing = parse_listing(
-                decode(content), known.dispatches, now, self._listing
+                decoded(content), known.dispatches, now, self._listing
             )
             known = answers.listed(known, listing, asked, now)
             self._log_refusals(listing.refusals)

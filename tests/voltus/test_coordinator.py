@@ -13,9 +13,12 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.voltus.aiovoltus.client import decode
+from custom_components.voltus.aiovoltus.errors import VoltusFormatError
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
 from custom_components.voltus.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.coordinator import decoded
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -92,7 +95,7 @@ async def test_an_unchanged_poll_reads_no_json_and_writes_nothing(
     await stage.set_up()
     look = stage.entry.runtime_data.data
     stage.written.clear()
-    monkeypatch.setattr("custom_components.voltus.coordinator.decode", None)
+    monkeypatch.setattr("custom_components.voltus.coordinator.decoded", None)
     await stage.poll()
     assert stage.entry.runtime_data.last_update_success
     assert stage.entry.runtime_data.data is look
@@ -419,3 +422,25 @@ async def test_the_public_sandbox_five_seconds_ahead_starts_between_polls(
         ("asdf", "updated"),
         ("asdf", "started"),
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"dispatches": [], "amount": 1.5, "end": null, "test": false}',
+        '{"name": "Kühlhaus"}'.encode(),
+        rb'{"name": "\ud800"}',
+        b'\xef\xbb\xbf{"name": "marked"}',
+        '{"name": "wide"}'.encode("utf-16"),
+        b"[" * 1500 + b"]" * 1500,
+    ],
+    ids=["plain", "utf-8", "half of a pair", "byte order mark", "utf-16", "deep"],
+)
+def test_whichever_reader_reads_an_answer_it_says_the_same(content: bytes) -> None:
+    assert decoded(content) == decode(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"commitment": NaN}', b"[1,"])
+def test_what_is_no_json_is_none_to_either_reader(content: bytes) -> None:
+    with pytest.raises(VoltusFormatError):
+        decoded(content)

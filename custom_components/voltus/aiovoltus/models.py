@@ -248,14 +248,16 @@ def parse_listing(
     for item in _items(payload, "dispatches"):
         imprint = _imprint(item)
         parsed = last.clean.get(imprint)
-        refused: list[Refusal] = []
         if parsed is None or known.get(parsed.id) is not parsed:
+            refused: list[Refusal] = []
             parsed = parse_dispatch(item, known, now, refused)
+            refusals += refused[: MOST_REFUSALS - len(refusals)]
+            if refused or parsed is None:
+                imprint = b""
+        if parsed and imprint:
+            clean[imprint] = parsed
         if parsed and _supersedes(parsed, dispatches.get(parsed.id)):
             dispatches[parsed.id] = parsed
-        if parsed and imprint and not refused:
-            clean[imprint] = parsed
-        refusals += refused[: MOST_REFUSALS - len(refusals)]
     return Listing(dispatches, tuple(refusals), clean)
 
 

@@ -1,0 +1,24 @@
+"""What there is to measure."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+import logging
+import sys
+
+from . import change, delay, poll, scale, startup
+from .figures import Result
+
+MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
+    "delay": delay.measure,
+    "poll": poll.measure,
+    "change": change.measure,
+    "scale": scale.measure,
+    "startup": startup.measure,
+}
+
+
+def measured(name: str) -> Result:
+    """Measure, in a process that does nothing else."""
+    print(f"Measuring {name} ...", file=sys.stderr, flush=True)
+    logging.disable(logging.WARNING)
+    return asyncio.run(MEASUREMENTS[name]())
