@@ -209,19 +209,7 @@ def course(
     script = _SCRIPTS[scenario]
     length = max(length, script.shortest)
     begin = now.replace(second=0, microsecond=0) + script.shift
-    first = Dispatch(
-        id="Dispatch 1" if script.twice else "Dispatch",
-        authorized=True,
-        test=False,
-        start_time=begin,
-        end_time=None,
-        creation_time=begin,
-        modification_number=0,
-        program=_PROGRAM,
-        sites=tuple(sites),
-        metadata=script.metadata,
-        received=begin,
-    )
+    first = _first(script, tuple(sites), begin)
     second = replace(
         first,
         id="Dispatch 2",
@@ -284,6 +272,25 @@ def timetable(course: Course) -> list[Step]:
         )
     ]
     return sorted([*published, *here], key=lambda step: step.at)
+
+
+def _first(
+    script: _Script, sites: tuple[DispatchSite, ...], begin: datetime
+) -> Dispatch:
+    """Return the first dispatch of a scenario, before it has an end."""
+    return Dispatch(
+        id="Dispatch 1" if script.twice else "Dispatch",
+        authorized=True,
+        test=False,
+        start_time=begin,
+        end_time=None,
+        creation_time=begin,
+        modification_number=0,
+        program=_PROGRAM,
+        sites=sites,
+        metadata=script.metadata,
+        received=begin,
+    )
 
 
 def _versions(first: Dispatch, script: _Script, length: timedelta) -> list[Dispatch]:
