@@ -30,6 +30,9 @@ from tests.builders import NOON, at, wire_dispatch
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
 from .stage import Stage
 
+# A day takes a minute alone, and may take some beside others.
+pytestmark = pytest.mark.timeout(400)
+
 POLLS_A_DAY = 24 * 60 * 2
 WARM_UP = 4 * 60 * 2
 SILENCE = Faults(hang=True)
