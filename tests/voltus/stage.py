@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
@@ -174,6 +175,17 @@ class Stage:
                 self.device(site_id), area_id=area.id
             )
         return area.id
+
+    async def offered(
+        self, client: MockHAClientWebSocket, kind: str, by: str, site_id: str | None
+    ) -> set[str]:
+        """Return what of ours the editor offers for the device of a site, or its area."""
+        chosen = self.device(site_id) if by == "device_id" else self.in_area(site_id)
+        await client.send_json_auto_id(
+            {"type": f"get_{kind}_for_target", "target": {by: [chosen]}}
+        )
+        offered = (await client.receive_json())["result"]
+        return {key for key in offered if key.startswith(DOMAIN)}
 
     def state(self, key: str, site_id: str | None = None) -> State:
         """Return the state object of an entity."""

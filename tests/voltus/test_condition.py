@@ -179,11 +179,9 @@ async def test_the_editor_offers_it(
 ) -> None:
     await stage.set_up()
     client = await hass_ws_client(stage.hass)
-    chosen = stage.device(site) if by == "device_id" else stage.in_area(site)
-    await client.send_json_auto_id(
-        {"type": "get_conditions_for_target", "target": {by: [chosen]}}
-    )
-    assert "voltus.is_curtailing" in (await client.receive_json())["result"]
+    assert await stage.offered(client, "conditions", by, site) == {
+        "voltus.is_curtailing"
+    }
 
 
 async def test_the_page_describes_it(stage: Stage) -> None:

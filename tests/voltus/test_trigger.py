@@ -608,13 +608,8 @@ async def test_the_editor_offers_all_of_them(
 ) -> None:
     await stage.set_up()
     client = await hass_ws_client(stage.hass)
-    chosen = stage.device(site) if by == "device_id" else stage.in_area(site)
-    await client.send_json_auto_id(
-        {"type": "get_triggers_for_target", "target": {by: [chosen]}}
-    )
-    offered = (await client.receive_json())["result"]
-    assert {f"{DOMAIN}.{key}" for key in LISTENS_TO} == {
-        key for key in offered if key.startswith(DOMAIN)
+    assert await stage.offered(client, "triggers", by, site) == {
+        f"{DOMAIN}.{key}" for key in LISTENS_TO
     }
 
 
