@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 import json
 
-from .aiovoltus.models import Dispatch, DispatchSite, Json, Site
+from .aiovoltus.models import Dispatch, DispatchSite, Json, Site, iso
 from .aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
 
 type DeviceIds = Mapping[str | None, str | None]
@@ -42,9 +42,9 @@ def announcement(
         "test": dispatch.test,
         "authorized": dispatch.authorized,
         "actionable": _actionable(change, look.policy),
-        "start_time": _iso(dispatch.start_time),
-        "end_time": _iso(dispatch.end_time),
-        "creation_time": _iso(dispatch.creation_time),
+        "start_time": iso(dispatch.start_time),
+        "end_time": iso(dispatch.end_time),
+        "creation_time": iso(dispatch.creation_time),
         "modification_number": dispatch.modification_number,
         "program": dispatch.program and dispatch.program.as_wire(),
         "sites": [
@@ -92,7 +92,7 @@ def turn_announcement(
                 "name": sites[site_id].name if site_id in sites else site_id,
                 "device_id": device_ids.get(site_id),
                 "commitment": curtailment.commitment,
-                "curtailment_end": _iso(curtailment.end),
+                "curtailment_end": iso(curtailment.end),
                 "dispatch_ids": [*sorted(curtailment.by_dispatch)],
                 "test": curtailment.test,
             }
@@ -172,10 +172,6 @@ def _changes(change: Change) -> dict[str, Json]:
 
 def _content(dispatch: Dispatch) -> dict[str, Json]:
     return {**dispatch.as_wire(), "withdrawn": dispatch.withdrawn}
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
 
 
 def _seconds(since: datetime | None, until: datetime) -> float | None:

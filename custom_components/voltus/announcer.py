@@ -77,14 +77,14 @@ class Announcer:
         before, after = told.curtailing, look.curtailing
         if before == after:
             return told
-        for turn, site_ids, behind in (
-            (Turn.ENDED, before - after, self._last),
-            (Turn.STARTED, after - before, look),
+        for turn, site_ids, whole_account, behind in (
+            (Turn.ENDED, before - after, not after, self._last),
+            (Turn.STARTED, after - before, not before, look),
         ):
             if site_ids:
                 data = turn_announcement(
                     site_ids,
-                    whole_account=not (after if turn is Turn.ENDED else before),
+                    whole_account=whole_account,
                     look=look,
                     sites=memory.roster.sites,
                     entry_id=self._entry_id,

@@ -28,7 +28,7 @@ from .aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
-from .aiovoltus.models import Dispatch, DispatchSite
+from .aiovoltus.models import Dispatch, DispatchSite, iso
 from .aiovoltus.verdict import as_row
 from .const import DOMAIN
 from .coordinator import VoltusCoordinator
@@ -217,7 +217,7 @@ def _scenario(posted: Course, account: VoltusCoordinator) -> ServiceResponse:
         "timetable": [
             {
                 "at": step.at.isoformat(),
-                "until": step.until.isoformat() if step.until else None,
+                "until": iso(step.until),
                 "what": step.what,
             }
             for step in timetable(posted)

@@ -6,7 +6,7 @@ from datetime import datetime
 from homeassistant.core import ServiceResponse
 from homeassistant.util.dt import utcnow
 
-from .aiovoltus.models import Dispatch, Json, parse_time
+from .aiovoltus.models import Dispatch, Json, iso, parse_time
 from .aiovoltus.schedule import Look, Status
 from .aiovoltus.schedule import status as status_of
 from .aiovoltus.verdict import Curtailed, curtailments, verdicts
@@ -104,6 +104,6 @@ def _curtailed(each: Curtailed) -> dict[str, Json]:
     return {
         "site_id": each.site_id,
         "on": each.on.isoformat(),
-        "off": each.off.isoformat() if each.off else None,
+        "off": iso(each.off),
         "dispatch_ids": [*each.dispatch_ids],
     }

@@ -20,6 +20,7 @@ from .aiovoltus.models import (
     Site,
     Snapshot,
     Trace,
+    iso,
     parse_dispatch,
     parse_time,
 )
@@ -213,7 +214,7 @@ def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str
     return {
         "announced": now.isoformat(),
         "received": change.dispatch.received.isoformat(),
-        "moment": change.moment.isoformat() if change.moment else None,
+        "moment": iso(change.moment),
         "type": change.type.value,
         **{key: data[key] for key in kept},
     }
@@ -373,7 +374,7 @@ def _trace_json(trace: Trace) -> dict[str, Any]:
     return {
         "asked": trace.asked,
         "contact": trace.contact.isoformat(),
-        "first_missing": missing and missing.isoformat(),
+        "first_missing": iso(missing),
         "gone": trace.gone,
     }
 

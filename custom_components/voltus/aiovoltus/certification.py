@@ -13,7 +13,14 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple, Self, final
 
-from .models import Dispatch, DispatchSite, Json, Program, parse_time
+from .models import (
+    Dispatch,
+    DispatchSite,
+    Json,
+    Program,
+    as_object,
+    parse_time,
+)
 from .schedule import ChangeType
 
 SHORTEST = timedelta(minutes=3)
@@ -67,9 +74,8 @@ class Expected:
     @classmethod
     def from_json(cls, content: Json) -> Self:
         """Read it. Raises ValueError, KeyError or TypeError for anything else."""
-        if not isinstance(content, dict):
-            raise ValueError("not an expectation")
-        return cls(*(parse_time(content[each.name]) for each in fields(cls)))
+        times = as_object(content)
+        return cls(*(parse_time(times[each.name]) for each in fields(cls)))
 
 
 @final

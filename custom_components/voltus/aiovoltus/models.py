@@ -129,8 +129,8 @@ class Dispatch:
             "authorized": self.authorized,
             "test": self.test,
             "start_time": self.start_time.isoformat(),
-            "end_time": _iso(self.end_time),
-            "creation_time": _iso(self.creation_time),
+            "end_time": iso(self.end_time),
+            "creation_time": iso(self.creation_time),
             "modification_number": self.modification_number,
             "program": self.program and self.program.as_wire(),
             "sites": [site.as_wire() for site in self.sites],
@@ -316,6 +316,18 @@ def parse_sites(payload: Json) -> SiteList:
     return SiteList({site.id: site for site in sites}, len(sites) == len(items))
 
 
+def iso(time: datetime | None) -> str | None:
+    """Write a time in ISO 8601 with offset; None where there is none."""
+    return time.isoformat() if time else None
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """Return a JSON object. Raises ValueError for anything else."""
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
 def can_be_asked_for(dispatch_id: str) -> bool:
     """Whether an id is harmless as a part of a path."""
     return _PATH_ID.fullmatch(dispatch_id) is not None
@@ -373,10 +385,6 @@ def _items(payload: Json, name: str) -> list[Json]:
     return items
 
 
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
-
-
 def _imprint(item: Json) -> bytes:
     """Return bytes that no other item has; none if it is nested too deeply.
 
@@ -432,7 +440,7 @@ def _dispatch_site(
 
 
 def _program(reader: _Reader, last: Program | None) -> Program | None:
-    item = reader.read("program", _optional(_mapping), None)
+    item = reader.read("program", _optional(as_object), None)
     if item is None:
         return last if reader.item.get("program") is not None else None
     inner = reader.within("program", item)
@@ -519,14 +527,8 @@ def _identifier(item: Json) -> str | None:
     return value if isinstance(value, str) and value and clean(value) == value else None
 
 
-def _mapping(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
-
-
 def _metadata(value: Json) -> dict[str, Json]:
-    mapping = _mapping(value)
+    mapping = as_object(value)
     _check_storable(mapping, DEEPEST_METADATA)
     return mapping
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import NamedTuple, Self, final, override
 
 from .certification import Course, Expected, Scenario
-from .models import Json, parse_time
+from .models import Json, as_object, parse_time
 from .schedule import Turn
 
 _SCENARIO = "scenario"
@@ -182,7 +182,7 @@ class _Posted:
             site_ids=_texts(row["sites"]),
             expected=tuple(Expected.from_json(each) for each in _list(row["expected"])),
             changes=tuple(
-                (str(_dict(each)["type"]), str(_dict(each)["start_time"]))
+                (str(as_object(each)["type"]), str(as_object(each)["start_time"]))
                 for each in _list(row["changes"])
             ),
             replaced=end if end < until else None,
@@ -236,12 +236,6 @@ def _reasons(
         for kind, start in run.changes:
             if (kind, start) not in told:
                 yield f"{kind} was not announced of the dispatch that starts at {start}"
-
-
-def _dict(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
 
 
 def _texts(value: Json) -> tuple[str, ...]:
