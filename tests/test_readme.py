@@ -17,6 +17,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 
+from custom_components.voltus.account.options import DEFAULTS
 from custom_components.voltus.aiovoltus.models import Json, Snapshot
 from custom_components.voltus.aiovoltus.schedule import (
     ChangeType,
@@ -27,7 +28,6 @@ from custom_components.voltus.aiovoltus.schedule import (
 from custom_components.voltus.announcement import announcement
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.event import ATTRIBUTES
-from custom_components.voltus.options import DEFAULTS
 
 from .builders import NOON, at, dispatch, snapshot
 

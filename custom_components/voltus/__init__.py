@@ -7,9 +7,9 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
+from .account.devices import identifier
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .devices import identifier
 from .services import async_setup_services
 from .store import async_forget
 

@@ -9,6 +9,7 @@ from homeassistant.core import ServiceResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util.dt import as_local, utcnow
 
+from .account.options import poll_interval
 from .aiovoltus.certification import (
     LONGEST,
     SHORTEST,
@@ -32,7 +33,6 @@ from .aiovoltus.models import Dispatch, DispatchSite, iso
 from .aiovoltus.verdict import as_row
 from .const import DOMAIN
 from .coordinator import VoltusCoordinator
-from .options import poll_interval
 
 HORIZON: Final = timedelta(hours=72)
 """How far ahead Voltus takes a test dispatch."""

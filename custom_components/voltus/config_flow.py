@@ -25,6 +25,15 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from .account.issues import plain
+from .account.options import (
+    CONF_ACT_ON_TEST_DISPATCHES,
+    CONF_IGNORED_SITES,
+    CONF_LEAD_TIME,
+    CONF_OFFLINE_HOLD,
+    CONF_POLL_INTERVAL,
+    DEFAULTS,
+)
 from .aiovoltus.client import (
     PRODUCTION,
     PUBLIC_KEY,
@@ -40,15 +49,6 @@ from .aiovoltus.errors import (
 )
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
-from .issues import plain
-from .options import (
-    CONF_ACT_ON_TEST_DISPATCHES,
-    CONF_IGNORED_SITES,
-    CONF_LEAD_TIME,
-    CONF_OFFLINE_HOLD,
-    CONF_POLL_INTERVAL,
-    DEFAULTS,
-)
 
 CONTACT = "api-support@voltus.co"
 HOSTS = {"production": PRODUCTION, "sandbox": SANDBOX}

@@ -18,6 +18,10 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util.dt import utcnow
 from homeassistant.util.json import json_loads
 
+from .account.devices import update_devices
+from .account.issues import Issues, troubles
+from .account.options import policy, poll_interval
+from .account.recent_activity import Boundary, Poll, Record
 from .aiovoltus import answers
 from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
 from .aiovoltus.client import PRODUCTION, VoltusClient, decode
@@ -41,10 +45,6 @@ from .aiovoltus.schedule import Look, look, status
 from .aiovoltus.skew import Skew
 from .announcer import Announcer
 from .const import DOMAIN, LOGGER
-from .devices import update_devices
-from .issues import Issues, troubles
-from .options import policy, poll_interval
-from .record import Boundary, Poll, Record
 from .store import Log, Memory, MemoryStore
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]

@@ -18,11 +18,11 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util.dt import utcnow
 from yarl import URL
 
+from .account.devices import identifier
+from .account.options import DEFAULTS
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
 from .coordinator import Inside, VoltusConfigEntry, VoltusCoordinator
-from .devices import identifier
-from .options import DEFAULTS
 from .store import async_files
 
 TO_REDACT = frozenset(

@@ -9,9 +9,9 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .account.devices import identifier
 from .aiovoltus.schedule import Curtailment
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .devices import identifier
 
 
 class VoltusEntity(CoordinatorEntity[VoltusCoordinator]):

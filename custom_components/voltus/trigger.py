@@ -24,10 +24,10 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
+from .account.devices import device_id
 from .aiovoltus.schedule import ChangeType, Turn, total
 from .announcer import TOLD
 from .const import DOMAIN
-from .devices import device_id
 
 CONF_ACTIONABLE_ONLY: Final = "actionable_only"
 MOST_NAMES: Final = 3

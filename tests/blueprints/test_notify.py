@@ -8,8 +8,8 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
 
+from custom_components.voltus.account.devices import device_id
 from custom_components.voltus.aiovoltus.models import Json
-from custom_components.voltus.devices import device_id
 from tests.builders import at, wire_dispatch
 from tests.voltus.stage import Stage
 

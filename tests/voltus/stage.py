@@ -26,9 +26,9 @@ from pytest_homeassistant_custom_component.common import (
 )
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
+from custom_components.voltus.account.devices import device_id
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.devices import device_id
 from sandbox.scenario import State as ScenarioState
 from sandbox.server import LocalVoltus
 from tests.builders import NOON

@@ -17,9 +17,9 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.voltus.account.devices import identifier
+from custom_components.voltus.account.recent_activity import KEPT
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.devices import identifier
-from custom_components.voltus.record import KEPT
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 

@@ -7,8 +7,7 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 
-from custom_components.voltus.aiovoltus.schedule import Policy
-from custom_components.voltus.options import (
+from custom_components.voltus.account.options import (
     CONF_ACT_ON_TEST_DISPATCHES,
     CONF_IGNORED_SITES,
     CONF_LEAD_TIME,
@@ -18,6 +17,7 @@ from custom_components.voltus.options import (
     policy,
     poll_interval,
 )
+from custom_components.voltus.aiovoltus.schedule import Policy
 from sandbox.faults import Faults
 from tests.builders import at, wire_dispatch
 

@@ -23,9 +23,9 @@ from homeassistant.helpers import (
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.voltus.account.devices import device_id
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.devices import device_id
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
 from tests.builders import at, wire_dispatch

@@ -18,11 +18,11 @@ from packaging.requirements import Requirement
 import pytest
 
 from custom_components.voltus import PLATFORMS
+from custom_components.voltus.account.options import CONF_POLL_INTERVAL, DEFAULTS
 from custom_components.voltus.aiovoltus.client import VoltusClient
 from custom_components.voltus.binary_sensor import ConnectionBinarySensor
 from custom_components.voltus.coordinator import VoltusCoordinator
 from custom_components.voltus.entity import VoltusEntity
-from custom_components.voltus.options import CONF_POLL_INTERVAL, DEFAULTS
 from custom_components.voltus.sensor import SENSORS
 from scripts import coverage_floor
 from tests.test_readme import ROOT, anchors, code

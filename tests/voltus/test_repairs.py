@@ -9,8 +9,8 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 
+from custom_components.voltus.account.issues import FIXABLE
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.issues import FIXABLE
 from custom_components.voltus.repairs import FLOWS
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch

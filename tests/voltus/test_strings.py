@@ -21,11 +21,11 @@ import voluptuous as vol
 
 import custom_components.voltus as integration
 from custom_components.voltus import condition, trigger
+from custom_components.voltus.account.issues import FIXABLE
 from custom_components.voltus.aiovoltus.certification import Scenario
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase, Status
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.issues import FIXABLE
 from tests.builders import at, wire_dispatch
 
 from .stage import Stage

@@ -10,9 +10,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.dt import as_local
 
-from .aiovoltus.answers import held
-from .aiovoltus.models import Refusal, Snapshot
-from .const import DOMAIN
+from ..aiovoltus.answers import held
+from ..aiovoltus.models import Refusal, Snapshot
+from ..const import DOMAIN
 
 NO_CONTACT_AFTER = timedelta(minutes=5)
 MOST_NAMED = 5

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .aiovoltus.models import Site
-from .const import DOMAIN
+from ..aiovoltus.models import Site
+from ..const import DOMAIN
 
 MANUFACTURER = "Voltus"
 

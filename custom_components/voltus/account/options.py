@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from .aiovoltus.schedule import Policy
+from ..aiovoltus.schedule import Policy
 
 CONF_POLL_INTERVAL: Final = "poll_interval"
 CONF_LEAD_TIME: Final = "lead_time"
