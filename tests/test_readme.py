@@ -25,7 +25,7 @@ from custom_components.voltus.aiovoltus.schedule import (
     changes,
     look,
 )
-from custom_components.voltus.announcement import announcement
+from custom_components.voltus.announcing.announcement import announcement
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.event import ATTRIBUTES
 

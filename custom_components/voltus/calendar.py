@@ -11,9 +11,9 @@ from homeassistant.util.dt import as_local, utcnow
 
 from .aiovoltus.models import Dispatch
 from .aiovoltus.schedule import Status, status
+from .announcing.wording import kilowatts, showable
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
-from .words import kilowatts, showable
 
 PARALLEL_UPDATES = 0
 

@@ -43,7 +43,7 @@ from .aiovoltus.models import (
 from .aiovoltus.patience import Patience
 from .aiovoltus.schedule import Look, look, status
 from .aiovoltus.skew import Skew
-from .announcer import Announcer
+from .announcing.announcer import Announcer
 from .const import DOMAIN, LOGGER
 from .store import Log, Memory, MemoryStore
 

@@ -9,7 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import ChangeType, Turn
-from .announcer import TOLD
+from .announcing.announcer import TOLD
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
 

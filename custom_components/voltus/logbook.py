@@ -17,8 +17,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util.dt import utcnow
 
 from .aiovoltus.schedule import ChangeType
+from .announcing.wording import kilowatts, listed, moment
 from .const import DOMAIN
-from .words import kilowatts, listed, moment
 
 type Data = Mapping[str, Any]
 

@@ -26,7 +26,7 @@ from .aiovoltus.models import (
 )
 from .aiovoltus.schedule import Change, ChangeType, Look, Turn
 from .aiovoltus.verdict import verdicts
-from .announcement import Tellings
+from .announcing.announcement import Tellings
 from .const import DOMAIN, LOGGER
 
 VERSION = 1

@@ -9,9 +9,9 @@ from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.translation import async_get_translations
 
+from .announcing.wording import showable
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .words import showable
 
 
 @callback

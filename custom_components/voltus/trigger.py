@@ -26,7 +26,7 @@ import voluptuous as vol
 
 from .account.devices import device_id
 from .aiovoltus.schedule import ChangeType, Turn, total
-from .announcer import TOLD
+from .announcing.announcer import TOLD
 from .const import DOMAIN
 
 CONF_ACTIONABLE_ONLY: Final = "actionable_only"

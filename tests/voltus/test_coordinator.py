@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.voltus.aiovoltus.client import decode
 from custom_components.voltus.aiovoltus.errors import VoltusFormatError
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
-from custom_components.voltus.announcer import TOLD
+from custom_components.voltus.announcing.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.coordinator import decoded
 from sandbox.faults import Faults

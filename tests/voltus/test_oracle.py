@@ -57,7 +57,7 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRequestError,
 )
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
-from custom_components.voltus.announcer import TOLD
+from custom_components.voltus.announcing.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
 from sandbox.api import BASE_PATH, Request
 from sandbox.faults import Faults

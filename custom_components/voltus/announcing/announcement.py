@@ -9,8 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 import json
 
-from .aiovoltus.models import Dispatch, DispatchSite, Json, Site, iso
-from .aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
+from ..aiovoltus.models import Dispatch, DispatchSite, Json, Site, iso
+from ..aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
 
 type DeviceIds = Mapping[str | None, str | None]
 """The devices of sites by their id, and under None the account's; None: it has none."""

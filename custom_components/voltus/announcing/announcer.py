@@ -9,12 +9,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
-from .account.devices import device_id
-from .aiovoltus.models import Json, Snapshot
-from .aiovoltus.schedule import Change, ChangeType, Look, Turn, changes, status
+from ..account.devices import device_id
+from ..aiovoltus.models import Json, Snapshot
+from ..aiovoltus.schedule import Change, ChangeType, Look, Turn, changes, status
+from ..const import DOMAIN
+from ..store import Log, Memory, Told, log_row, turn_row
 from .announcement import DeviceIds, announcement, counted, turn_announcement
-from .const import DOMAIN
-from .store import Log, Memory, Told, log_row, turn_row
 
 # Carries the type and the data of all that any account announces.
 TOLD: Final = SignalType[ChangeType | Turn, dict[str, Json]](f"{DOMAIN}_told")

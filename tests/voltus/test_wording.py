@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.voltus.words import kilowatts, listed, moment
+from custom_components.voltus.announcing.wording import kilowatts, listed, moment
 from tests.builders import NOON, at
 
 DAY = 24 * 60
