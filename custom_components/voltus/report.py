@@ -9,8 +9,8 @@ from homeassistant.util.dt import utcnow
 from .aiovoltus.models import Dispatch, Json, iso, parse_time
 from .aiovoltus.schedule import Look, Status
 from .aiovoltus.schedule import status as status_of
-from .aiovoltus.verdict import Curtailed, curtailments, verdicts
-from .certify import check_sites
+from .certification.actions import check_sites
+from .certification.verdict import Curtailed, curtailments, verdicts
 from .coordinator import VoltusCoordinator
 
 

@@ -19,9 +19,9 @@ from homeassistant.helpers.service import (
 from homeassistant.util.dt import as_utc
 import voluptuous as vol
 
-from .aiovoltus.certification import Scenario
 from .aiovoltus.schedule import Status
-from .certify import create_test_dispatch, run_scenario
+from .certification.actions import create_test_dispatch, run_scenario
+from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
 from .report import get_dispatches, get_log

@@ -25,8 +25,8 @@ from .aiovoltus.models import (
     parse_time,
 )
 from .aiovoltus.schedule import Change, ChangeType, Look, Turn
-from .aiovoltus.verdict import verdicts
 from .announcing.announcement import Tellings
+from .certification.verdict import verdicts
 from .const import DOMAIN, LOGGER
 
 VERSION = 1

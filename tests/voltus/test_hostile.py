@@ -21,11 +21,6 @@ import pytest
 
 from custom_components.voltus import coordinator
 from custom_components.voltus.aiovoltus import answers
-from custom_components.voltus.aiovoltus.certification import (
-    Reaction,
-    Scenario,
-    course,
-)
 from custom_components.voltus.aiovoltus.models import (
     MOST_ITEMS,
     DispatchSite,
@@ -33,7 +28,12 @@ from custom_components.voltus.aiovoltus.models import (
     Listing,
 )
 from custom_components.voltus.aiovoltus.schedule import Policy, look
-from custom_components.voltus.aiovoltus.verdict import as_row, verdicts
+from custom_components.voltus.certification.course import (
+    Reaction,
+    Scenario,
+    course,
+)
+from custom_components.voltus.certification.verdict import as_row, verdicts
 from custom_components.voltus.saved_states import _scopes
 from custom_components.voltus.store import (
     _UNREADABLE,

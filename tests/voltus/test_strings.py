@@ -22,8 +22,8 @@ import voluptuous as vol
 import custom_components.voltus as integration
 from custom_components.voltus import condition, trigger
 from custom_components.voltus.account.issues import FIXABLE
-from custom_components.voltus.aiovoltus.certification import Scenario
 from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase, Status
+from custom_components.voltus.certification.course import Scenario
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
 from tests.builders import at, wire_dispatch

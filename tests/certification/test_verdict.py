@@ -7,7 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 import pytest
 
-from custom_components.voltus.aiovoltus.certification import (
+from custom_components.voltus.aiovoltus.models import (
+    DispatchSite,
+    Json,
+    Snapshot,
+    Trace,
+    parse_time,
+)
+from custom_components.voltus.aiovoltus.schedule import Policy, look
+from custom_components.voltus.certification.course import (
     LONGEST,
     SHORTEST,
     Course,
@@ -17,15 +25,7 @@ from custom_components.voltus.aiovoltus.certification import (
     course,
     curtails_before_cancel,
 )
-from custom_components.voltus.aiovoltus.models import (
-    DispatchSite,
-    Json,
-    Snapshot,
-    Trace,
-    parse_time,
-)
-from custom_components.voltus.aiovoltus.schedule import Policy, look
-from custom_components.voltus.aiovoltus.verdict import (
+from custom_components.voltus.certification.verdict import (
     Curtailed,
     Outcome,
     as_row,

@@ -9,8 +9,19 @@ from homeassistant.core import ServiceResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util.dt import as_local, utcnow
 
-from .account.options import poll_interval
-from .aiovoltus.certification import (
+from ..account.options import poll_interval
+from ..aiovoltus.client import PRODUCTION
+from ..aiovoltus.errors import (
+    VoltusAuthError,
+    VoltusError,
+    VoltusNotFoundError,
+    VoltusRateLimitError,
+    VoltusRequestError,
+)
+from ..aiovoltus.models import Dispatch, DispatchSite, iso
+from ..const import DOMAIN
+from ..coordinator import VoltusCoordinator
+from .course import (
     LONGEST,
     SHORTEST,
     Course,
@@ -21,18 +32,7 @@ from .aiovoltus.certification import (
     curtails_before_cancel,
     timetable,
 )
-from .aiovoltus.client import PRODUCTION
-from .aiovoltus.errors import (
-    VoltusAuthError,
-    VoltusError,
-    VoltusNotFoundError,
-    VoltusRateLimitError,
-    VoltusRequestError,
-)
-from .aiovoltus.models import Dispatch, DispatchSite, iso
-from .aiovoltus.verdict import as_row
-from .const import DOMAIN
-from .coordinator import VoltusCoordinator
+from .verdict import as_row
 
 HORIZON: Final = timedelta(hours=72)
 """How far ahead Voltus takes a test dispatch."""

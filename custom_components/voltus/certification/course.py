@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple, Self, final
 
-from .models import (
+from ..aiovoltus.models import (
     Dispatch,
     DispatchSite,
     Json,
@@ -21,7 +21,7 @@ from .models import (
     as_object,
     parse_time,
 )
-from .schedule import ChangeType
+from ..aiovoltus.schedule import ChangeType
 
 SHORTEST = timedelta(minutes=3)
 """Less could pass between two polls: T is up to a minute old, and a poll as slow."""

@@ -5,7 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from custom_components.voltus.aiovoltus.certification import (
+from custom_components.voltus.aiovoltus.models import (
+    DispatchSite,
+    Json,
+)
+from custom_components.voltus.certification.course import (
     SHORTEST,
     Course,
     Expected,
@@ -15,10 +19,6 @@ from custom_components.voltus.aiovoltus.certification import (
     course,
     curtails_before_cancel,
     timetable,
-)
-from custom_components.voltus.aiovoltus.models import (
-    DispatchSite,
-    Json,
 )
 from tests.builders import NOON, at, wire_time
 

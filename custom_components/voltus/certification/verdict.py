@@ -10,9 +10,9 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import NamedTuple, Self, final, override
 
-from .certification import Course, Expected, Scenario
-from .models import Json, as_object, parse_time
-from .schedule import Turn
+from ..aiovoltus.models import Json, as_object, parse_time
+from ..aiovoltus.schedule import Turn
+from .course import Course, Expected, Scenario
 
 _SCENARIO = "scenario"
 """The type of the row of a log that says that a scenario was posted."""
