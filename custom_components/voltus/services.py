@@ -24,7 +24,7 @@ from .certification.actions import create_test_dispatch, run_scenario
 from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
-from .report import get_dispatches, get_log
+from .reporting.queries import get_dispatches, get_log
 from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
 

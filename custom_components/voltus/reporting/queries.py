@@ -6,12 +6,12 @@ from datetime import datetime
 from homeassistant.core import ServiceResponse
 from homeassistant.util.dt import utcnow
 
-from .aiovoltus.models import Dispatch, Json, iso, parse_time
-from .aiovoltus.schedule import Look, Status
-from .aiovoltus.schedule import status as status_of
-from .certification.actions import check_sites
-from .certification.verdict import Curtailed, curtailments, verdicts
-from .coordinator import VoltusCoordinator
+from ..aiovoltus.models import Dispatch, Json, iso, parse_time
+from ..aiovoltus.schedule import Look, Status
+from ..aiovoltus.schedule import status as status_of
+from ..certification.actions import check_sites
+from ..certification.verdict import Curtailed, curtailments, verdicts
+from ..coordinator import VoltusCoordinator
 
 
 async def get_dispatches(
