@@ -18,8 +18,8 @@ LIBRARY_MAY_IMPORT = {
     "answers": {"models", "schedule"},
     "certification": {"models", "schedule"},
     "verdict": {"certification", "models", "schedule"},
-    "patience": set[str](),
-    "skew": set[str](),
+    "backoff": set[str](),
+    "clock_skew": set[str](),
     "client": {"errors", "models"},
     "": {"errors", "models", "schedule", "client"},
 }

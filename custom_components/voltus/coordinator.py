@@ -24,7 +24,9 @@ from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, Poll, Record
 from .aiovoltus import answers
 from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
+from .aiovoltus.backoff import Backoff
 from .aiovoltus.client import PRODUCTION, VoltusClient, decode
+from .aiovoltus.clock_skew import ClockSkew
 from .aiovoltus.errors import (
     VoltusAuthError,
     VoltusError,
@@ -40,9 +42,7 @@ from .aiovoltus.models import (
     parse_dispatch,
     parse_listing,
 )
-from .aiovoltus.patience import Patience
 from .aiovoltus.schedule import Look, look, status
-from .aiovoltus.skew import Skew
 from .announcing.announcer import Announcer
 from .const import DOMAIN, LOGGER
 from .store import Log, Memory, MemoryStore
@@ -62,8 +62,8 @@ class Inside:
     """What nobody but the diagnostics has to know of a coordinator."""
 
     memory: Memory
-    patience: Patience
-    skew: Skew
+    backoff: Backoff
+    clock_skew: ClockSkew
     unreadable: tuple[Refusal, ...]
     requests: int
     looked_at: datetime | None
@@ -103,12 +103,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._saved: Memory | None = None
         self._saved_at: datetime | None = None
         self._issues = Issues(hass, entry.entry_id)
-        self._patience = Patience()
+        self._backoff = Backoff()
         self._requests = 0
         self._content: bytes | None = None
         self._listing = NOTHING_LISTED
         self._logged: set[Refusal] = set()
-        self._skew = Skew()
+        self._clock_skew = ClockSkew()
         self._sites_due: datetime | None = None
         self._began = utcnow()
         self._looked_at: datetime | None = None
@@ -148,8 +148,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """What is shown in the diagnostics."""
         return Inside(
             memory=self._memory,
-            patience=self._patience,
-            skew=self._skew,
+            backoff=self._backoff,
+            clock_skew=self._clock_skew,
             unreadable=self._listing.refusals,
             requests=self._requests,
             looked_at=self._looked_at,
@@ -216,7 +216,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def async_apply_entry(self) -> None:
         """Act on changed options or a new key at once, without a reload."""
         self._use_entry()
-        self._patience = replace(self._patience, not_before=None)
+        self._backoff = replace(self._backoff, not_before=None)
         self._update_devices()
         self._look(utcnow())
         self.async_refresh_soon()
@@ -232,7 +232,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     async def _async_update_data(self) -> Look:
         begun = self.hass.loop.time()
         try:
-            if self._patience.must_wait(utcnow()):
+            if self._backoff.must_wait(utcnow()):
                 raise UpdateFailed(translation_domain=DOMAIN, translation_key="waiting")
             await self._poll()
         except VoltusError as err:
@@ -292,7 +292,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         content = await self.client.dispatches()
         now = utcnow()
         if exchange := self.client.exchange:
-            self._skew = self._skew.measured(exchange.server_time, now)
+            self._clock_skew = self._clock_skew.measured(exchange.server_time, now)
         known = self._memory.known
         unchanged = content == self._content
         if unchanged:
@@ -375,16 +375,16 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Tell the operator, by the coordinator's own ways, why a poll failed."""
         now = utcnow()
         if isinstance(err, VoltusRateLimitError):
-            self._patience = self._patience.slowed_down(err.retry_after, now, random())
+            self._backoff = self._backoff.slowed_down(err.retry_after, now, random())
         if isinstance(err, VoltusAuthError):
             if self.data is None:
                 raise ConfigEntryAuthFailed(
                     translation_domain=DOMAIN, translation_key="invalid_auth"
                 ) from err
             # A refusal may be Voltus' own mistake: ask for another key, but go on.
-            if self._patience.refused_since is None:
+            if self._backoff.refused_since is None:
                 self.config_entry.async_start_reauth(self.hass)
-            self._patience = self._patience.key_refused(now)
+            self._backoff = self._backoff.key_refused(now)
         raise UpdateFailed(
             translation_domain=DOMAIN,
             translation_key="cannot_connect",
@@ -393,12 +393,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _heal(self) -> None:
         """End the troubles that a good answer ends."""
-        if self._patience.refused_since is not None:
+        if self._backoff.refused_since is not None:
             for flow in list(
                 self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
             ):
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
-        self._patience = Patience()
+        self._backoff = Backoff()
 
     @callback
     def _look(self, clock: datetime) -> None:
@@ -422,7 +422,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Return the instant of a look: time does not go back for a small step."""
         back = (self._looked_at or clock) - clock
         if back >= SMALL_STEP_BACK:
-            self._skew = self._skew.stepped(back, clock)
+            self._clock_skew = self._clock_skew.stepped(back, clock)
             return clock
         return clock + max(back, timedelta(0))
 
@@ -505,7 +505,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 known=self._memory.known,
                 polling_disabled=self.config_entry.pref_disable_polling,
                 new_sites=[self.all_sites[each].name for each in self.new_sites],
-                skew=self._skew.seconds(now),
+                skew=self._clock_skew.seconds(now),
                 released=self.data.released,
                 refusals=self._listing.refusals,
             ),

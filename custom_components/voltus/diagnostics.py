@@ -122,7 +122,7 @@ def _coordinator(coordinator: VoltusCoordinator, inside: Inside) -> dict[str, An
         "last_exception": failure and str(failure),
         "last_contact": coordinator.last_contact,
         "rate_limit": exchange and exchange.rate_limit,
-        "patience": asdict(inside.patience),
+        "backoff": asdict(inside.backoff),
         "requests": inside.requests,
         "sites_due": inside.sites_due,
         "may_announce": inside.may_announce,
@@ -135,7 +135,7 @@ def _coordinator(coordinator: VoltusCoordinator, inside: Inside) -> dict[str, An
 
 def _clock(inside: Inside) -> dict[str, Any]:
     """Return by how many seconds Voltus' clock is ahead of ours, and our own steps."""
-    skew = inside.skew
+    skew = inside.clock_skew
     return {
         "median_offset": median(skew.offsets) if skew.offsets else None,
         **asdict(skew),

@@ -18,7 +18,9 @@ from yarl import URL
 
 from custom_components.voltus.aiovoltus import answers
 from custom_components.voltus.aiovoltus.answers import Roster
+from custom_components.voltus.aiovoltus.backoff import LONGEST_PAUSE, Backoff
 from custom_components.voltus.aiovoltus.client import VoltusClient, decode, parse_origin
+from custom_components.voltus.aiovoltus.clock_skew import ClockSkew
 from custom_components.voltus.aiovoltus.errors import VoltusError, VoltusFormatError
 from custom_components.voltus.aiovoltus.models import (
     LONGEST_TEXT,
@@ -37,7 +39,6 @@ from custom_components.voltus.aiovoltus.models import (
     parse_sites,
     parse_time,
 )
-from custom_components.voltus.aiovoltus.patience import LONGEST_PAUSE, Patience
 from custom_components.voltus.aiovoltus.schedule import (
     Curtailment,
     Policy,
@@ -45,7 +46,6 @@ from custom_components.voltus.aiovoltus.schedule import (
     differences,
     look,
 )
-from custom_components.voltus.aiovoltus.skew import Skew
 from tests.builders import NOON, at, dispatch, wire_dispatch
 
 from .hostile import (
@@ -440,9 +440,9 @@ _header_texts = (
 def test_any_retry_after_is_a_pause_of_five_minutes_at_most(
     header: str | None, jitter: float, before: int
 ) -> None:
-    patience = Patience(rate_limited=before).slowed_down(header, NOON, jitter)
-    assert patience.not_before
-    assert timedelta(0) < patience.not_before - NOON <= LONGEST_PAUSE
+    backoff = Backoff(rate_limited=before).slowed_down(header, NOON, jitter)
+    assert backoff.not_before
+    assert timedelta(0) < backoff.not_before - NOON <= LONGEST_PAUSE
 
 
 class _Session:
@@ -501,7 +501,7 @@ def test_any_answer_is_read_or_one_of_our_errors_and_shows_no_key(
             assert KEY not in f"{failure} {said!r}"
             assert str(failure).isprintable()
     if client.exchange:
-        Skew().measured(client.exchange.server_time, NOON)
+        ClockSkew().measured(client.exchange.server_time, NOON)
 
 
 # Addresses

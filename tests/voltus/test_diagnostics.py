@@ -148,7 +148,7 @@ async def test_all_that_is_known_is_there(
     assert coordinator["last_contact"] == NOON.isoformat()
     assert coordinator["next_boundary"] == at(60).isoformat()
     assert coordinator["rate_limit"]["limit"] == 101
-    assert coordinator["patience"] == {
+    assert coordinator["backoff"] == {
         "not_before": None,
         "rate_limited": 0,
         "refused_since": None,
@@ -170,7 +170,7 @@ async def test_what_was_refused_and_what_cannot_be_read_is_there(
     coordinator = given["coordinator"]
     assert coordinator["last_update_success"] is False
     assert "slow down" in coordinator["last_exception"]
-    assert coordinator["patience"] == {
+    assert coordinator["backoff"] == {
         "not_before": at(4).isoformat(),
         "rate_limited": 1,
         "refused_since": at(1).isoformat(),

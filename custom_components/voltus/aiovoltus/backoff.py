@@ -14,8 +14,8 @@ _REFUSED_PACE = timedelta(seconds=59)
 
 @final
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """What was refused so far. A good answer ends it: start anew with `Patience()`.
+class Backoff:
+    """What was refused so far. A good answer ends it: start anew with `Backoff()`.
 
     Only requests wait; looking at the clock never does.
     """
@@ -31,7 +31,7 @@ class Patience:
             and timedelta(0) < self.not_before - now <= LONGEST_PAUSE
         )
 
-    def key_refused(self, now: datetime) -> Patience:
+    def key_refused(self, now: datetime) -> Backoff:
         """Keep the pace for five minutes, then ask once a minute."""
         since = self.refused_since or now
         pause = _REFUSED_PACE if now - since >= _SAME_PACE else timedelta(0)
@@ -39,7 +39,7 @@ class Patience:
 
     def slowed_down(
         self, retry_after: str | None, now: datetime, jitter: float
-    ) -> Patience:
+    ) -> Backoff:
         """Wait as `Retry-After` (seconds or a date) says, five minutes at most.
 
         Without a sensible one the pauses grow: 60, 120, 240, 300 s, less a tenth of

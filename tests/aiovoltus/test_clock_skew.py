@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.voltus.aiovoltus.skew import Skew
+from custom_components.voltus.aiovoltus.clock_skew import ClockSkew
 from tests.builders import NOON, at
 
 
-def measured(*offsets: float) -> Skew:
+def measured(*offsets: float) -> ClockSkew:
     """Return what is known after answers whose clock differed by so many seconds."""
-    skew = Skew()
+    skew = ClockSkew()
     for offset in offsets:
         skew = skew.measured(NOON + timedelta(seconds=offset), NOON)
     return skew
@@ -43,7 +43,7 @@ def test_an_answer_without_date_measures_nothing() -> None:
 
 
 def test_a_step_back_is_told_for_an_hour() -> None:
-    skew = Skew().stepped(timedelta(minutes=90), NOON)
+    skew = ClockSkew().stepped(timedelta(minutes=90), NOON)
     assert skew.seconds(NOON) == timedelta(minutes=-90).total_seconds()
     assert skew.seconds(at(59)) is not None
     assert skew.seconds(at(60)) is None
@@ -55,7 +55,7 @@ def test_what_was_measured_before_a_step_means_nothing_after_it() -> None:
 
 
 def test_what_is_measured_after_a_step_says_more_than_the_step() -> None:
-    skew = Skew().stepped(timedelta(minutes=2), NOON)
+    skew = ClockSkew().stepped(timedelta(minutes=2), NOON)
     for _ in range(3):
         skew = skew.measured(at(11), at(10))
     assert skew.seconds(at(10)) == timedelta(minutes=1).total_seconds()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from custom_components.voltus.aiovoltus.patience import LONGEST_PAUSE, Patience
+from custom_components.voltus.aiovoltus.backoff import LONGEST_PAUSE, Backoff
 from tests.builders import NOON, at
 
 SECOND = timedelta(seconds=1)
@@ -14,24 +14,24 @@ SECOND = timedelta(seconds=1)
 
 def pause(retry_after: str | None, *, jitter: float = 0) -> timedelta:
     """Return how long is waited after the first request to slow down."""
-    waiting = Patience().slowed_down(retry_after, NOON, jitter).not_before
+    waiting = Backoff().slowed_down(retry_after, NOON, jitter).not_before
     assert waiting is not None
     return waiting - NOON
 
 
 def test_nobody_waits_who_was_not_refused() -> None:
-    assert not Patience().must_wait(NOON)
+    assert not Backoff().must_wait(NOON)
 
 
 def test_a_pause_is_over_when_its_time_has_come() -> None:
-    waiting = Patience(not_before=at(2))
+    waiting = Backoff(not_before=at(2))
     assert waiting.must_wait(NOON)
     assert waiting.must_wait(at(2) - SECOND)
     assert not waiting.must_wait(at(2))
 
 
 def test_a_clock_that_was_set_back_prolongs_no_pause() -> None:
-    waiting = Patience(not_before=at(5))
+    waiting = Backoff(not_before=at(5))
     assert waiting.must_wait(NOON)
     assert not waiting.must_wait(NOON - SECOND)
 
@@ -80,11 +80,11 @@ def test_a_retry_after_without_sense_is_taken_for_a_minute(
 
 
 def test_the_pauses_grow_until_five_minutes() -> None:
-    patience, pauses = Patience(), []
+    backoff, pauses = Backoff(), []
     for _ in range(6):
-        patience = patience.slowed_down(None, NOON, 0)
-        assert patience.not_before is not None
-        pauses.append((patience.not_before - NOON).total_seconds())
+        backoff = backoff.slowed_down(None, NOON, 0)
+        assert backoff.not_before is not None
+        pauses.append((backoff.not_before - NOON).total_seconds())
     assert pauses == [60, 120, 240, 300, 300, 300]
 
 
@@ -97,23 +97,23 @@ def test_a_pause_of_our_own_is_up_to_a_tenth_shorter(
 
 
 def test_a_refused_key_is_tried_at_the_same_pace_for_five_minutes() -> None:
-    patience = Patience()
+    backoff = Backoff()
     for second in range(0, 300, 30):
         now = NOON + second * SECOND
-        assert not patience.must_wait(now)
-        patience = patience.key_refused(now)
-        assert patience.refused_since == NOON
+        assert not backoff.must_wait(now)
+        backoff = backoff.key_refused(now)
+        assert backoff.refused_since == NOON
 
 
 def test_then_it_is_tried_once_a_minute() -> None:
-    patience = Patience().key_refused(NOON).key_refused(at(5))
-    assert patience.must_wait(at(5.5))
-    assert not patience.must_wait(at(6))
+    backoff = Backoff().key_refused(NOON).key_refused(at(5))
+    assert backoff.must_wait(at(5.5))
+    assert not backoff.must_wait(at(6))
 
 
 def test_slowing_down_in_between_does_not_restart_the_five_minutes() -> None:
-    patience = Patience().key_refused(NOON).slowed_down(None, at(1), 0)
-    assert patience.key_refused(at(5)).must_wait(at(5.5))
+    backoff = Backoff().key_refused(NOON).slowed_down(None, at(1), 0)
+    assert backoff.key_refused(at(5)).must_wait(at(5.5))
 
 
 @given(st.text() | st.integers().map(str), st.floats(0, 1))

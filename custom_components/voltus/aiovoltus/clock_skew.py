@@ -14,7 +14,7 @@ _STEP_COUNTS_FOR = timedelta(hours=1)
 
 @final
 @dataclass(frozen=True, slots=True)
-class Skew:
+class ClockSkew:
     """What is known of the difference between Voltus' clock and ours.
 
     `offsets` are the last few differences (Voltus less ours, in seconds) by the `Date`
@@ -25,16 +25,16 @@ class Skew:
     step: float = 0.0
     stepped_at: datetime | None = None
 
-    def measured(self, server_time: datetime | None, now: datetime) -> Skew:
+    def measured(self, server_time: datetime | None, now: datetime) -> ClockSkew:
         """Take in the `Date` of an answer that was read at `now`."""
         if server_time is None:
             return self
         offset = (server_time - now).total_seconds()
         return replace(self, offsets=(*self.offsets, offset)[-_SAMPLES:])
 
-    def stepped(self, back: timedelta, now: datetime) -> Skew:
+    def stepped(self, back: timedelta, now: datetime) -> ClockSkew:
         """Take in that our clock was set back; offsets of before mean nothing now."""
-        return Skew(step=-back.total_seconds(), stepped_at=now)
+        return ClockSkew(step=-back.total_seconds(), stepped_at=now)
 
     def seconds(self, now: datetime) -> float | None:
         """Return the skew that the operator has to know of, None if there is none."""
