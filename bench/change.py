@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from dateutil import parser
 
-from custom_components.voltus.aiovoltus import answers
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.aiovoltus.models import (
     NOTHING_LISTED,
     Snapshot,
@@ -123,7 +123,7 @@ class _Ours:
         self._listing = parse_listing(
             payload, before.dispatches, self._now, self._listing
         )
-        self._known = answers.listed(before, self._listing, self._asked, self._now)
+        self._known = reconcile.listed(before, self._listing, self._asked, self._now)
         look(self._known, Policy(), self._now)
         told = changes(before, self._now, self._known, self._now)
         assert self._asked == 1 or len(told) == 1

@@ -15,7 +15,7 @@ LIBRARY_MAY_IMPORT = {
     "errors": set[str](),
     "models": {"errors"},
     "schedule": {"models"},
-    "answers": {"models", "schedule"},
+    "reconcile": {"models", "schedule"},
     "certification": {"models", "schedule"},
     "verdict": {"certification", "models", "schedule"},
     "backoff": set[str](),

@@ -22,8 +22,7 @@ from .account.devices import update_devices
 from .account.issues import Issues, troubles
 from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, Poll, Record
-from .aiovoltus import answers
-from .aiovoltus.answers import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, Roster
+from .aiovoltus import reconcile
 from .aiovoltus.backoff import Backoff
 from .aiovoltus.client import PRODUCTION, VoltusClient, decode
 from .aiovoltus.clock_skew import ClockSkew
@@ -42,6 +41,7 @@ from .aiovoltus.models import (
     parse_dispatch,
     parse_listing,
 )
+from .aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from .aiovoltus.schedule import Look, look, status
 from .announcing.announcer import Announcer
 from .const import DOMAIN, LOGGER
@@ -125,12 +125,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @property
     def all_sites(self) -> Mapping[str, Site]:
         """The sites that are known, ignored ones included."""
-        return self._memory.roster.sites
+        return self._memory.known_sites.sites
 
     @property
     def new_sites(self) -> frozenset[str]:
         """The sites with a device that the operator has not confirmed yet."""
-        return self._memory.roster.new - self._policy.ignored_sites
+        return self._memory.known_sites.new - self._policy.ignored_sites
 
     @property
     def origin(self) -> str:
@@ -197,13 +197,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def async_withdraw(self, dispatch_id: str) -> None:
         """Take the operator's word that a dispatch is off."""
         now = utcnow()
-        self._learn(answers.withdraw(self._memory.known, dispatch_id, now), now)
+        self._learn(reconcile.withdraw(self._memory.known, dispatch_id, now), now)
 
     @callback
     def async_confirm(self, site_ids: Iterable[str]) -> None:
         """Take the operator's word that these new sites are seen to."""
-        roster = answers.confirm(self._memory.roster, site_ids)
-        self._memory = replace(self._memory, roster=roster)
+        known_sites = reconcile.confirm(self._memory.known_sites, site_ids)
+        self._memory = replace(self._memory, known_sites=known_sites)
         self._look(utcnow())
 
     async def async_save(self) -> None:
@@ -260,10 +260,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             raise
         self._note_poll(at, begun, unchanged=unchanged)
         # To gather nothing would cost a round of the event loop.
-        if missing := answers.missing(self._memory.known, utcnow()):
+        if missing := reconcile.missing(self._memory.known, utcnow()):
             await asyncio.gather(*map(self._ask_for, missing))
         if self._sites_due is None or self._sites_due <= utcnow():
-            await self._call_the_roll()
+            await self._ask_for_sites()
 
     def _note_poll(
         self,
@@ -296,12 +296,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         known = self._memory.known
         unchanged = content == self._content
         if unchanged:
-            known = answers.unchanged(known, asked, now)
+            known = reconcile.unchanged(known, asked, now)
         else:
             listing = parse_listing(
                 decoded(content), known.dispatches, now, self._listing
             )
-            known = answers.listed(known, listing, asked, now)
+            known = reconcile.listed(known, listing, asked, now)
             self._log_refusals(listing.refusals)
             self._content, self._listing = content, listing
         self._learn(known, now)
@@ -316,7 +316,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             item = await self.client.dispatch(dispatch_id)
         except VoltusNotFoundError:
             now = utcnow()
-            known = answers.not_found(
+            known = reconcile.not_found(
                 self._memory.known,
                 dispatch_id,
                 asked,
@@ -332,11 +332,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             known = self._memory.known
             dispatch = parse_dispatch(item, known.dispatches, now, refusals)
             if dispatch and dispatch.id == dispatch_id:
-                known = answers.found(known, dispatch, asked, now)
+                known = reconcile.found(known, dispatch, asked, now)
             self._log_refusals(refusals)
         self._learn(known, now)
 
-    async def _call_the_roll(self) -> None:
+    async def _ask_for_sites(self) -> None:
         """Ask which sites there are; a failure proves nothing and fails no poll."""
         try:
             answer = await self.client.sites()
@@ -345,10 +345,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._sites_due = utcnow() + SITES_RETRY
             return
         now = utcnow()
-        self._sites_due = now + answers.ROLL_CALL_EVERY
+        self._sites_due = now + reconcile.SITES_EVERY
         memory = self._memory
-        if self._take_roster(
-            answers.roll_call(memory.roster, answer, memory.known, now)
+        if self._learn_sites(
+            reconcile.sites_listed(memory.known_sites, answer, memory.known, now)
         ):
             self.async_update_listeners()
             self._look(now)
@@ -357,17 +357,17 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Take in an answer, and act on it before anything else is asked."""
         if known.dispatches is not self._memory.known.dispatches:
             live = (d for d in known.dispatches.values() if not status(d, now).over)
-            roster = answers.introduce(self._memory.roster, live)
-            if self._take_roster(roster):
+            known_sites = reconcile.introduce(self._memory.known_sites, live)
+            if self._learn_sites(known_sites):
                 self._sites_due = now
         self._memory = replace(self._memory, known=known)
         self._look(now)
 
-    def _take_roster(self, roster: Roster) -> bool:
+    def _learn_sites(self, known_sites: KnownSites) -> bool:
         """Have devices for these sites; entities follow. Return whether it is news."""
-        if roster == self._memory.roster:
+        if known_sites == self._memory.known_sites:
             return False
-        self._memory = replace(self._memory, roster=roster)
+        self._memory = replace(self._memory, known_sites=known_sites)
         self._update_devices()
         return True
 
@@ -488,7 +488,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             or saved.known.dispatches is not memory.known.dispatches
             or saved.known.traces is not memory.known.traces
             or saved.told is not memory.told
-            or saved.roster is not memory.roster
+            or saved.known_sites is not memory.known_sites
             or (due and self.data.open_ended)
         ):
             self._saved, self._saved_at = memory, now

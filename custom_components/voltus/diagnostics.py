@@ -85,7 +85,7 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             {
                 **asdict(site),
                 "ignored": site.id not in coordinator.sites,
-                "absent_since": inside.memory.roster.absent_since.get(site.id),
+                "absent_since": inside.memory.known_sites.absent_since.get(site.id),
                 "new": site.id in coordinator.new_sites,
             }
             for site in coordinator.all_sites.values()

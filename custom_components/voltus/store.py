@@ -12,7 +12,6 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.json import json_bytes, json_fragment
 from homeassistant.helpers.storage import Store
 
-from .aiovoltus.answers import Roster
 from .aiovoltus.models import (
     Dispatch,
     Json,
@@ -24,6 +23,7 @@ from .aiovoltus.models import (
     parse_dispatch,
     parse_time,
 )
+from .aiovoltus.reconcile import KnownSites
 from .aiovoltus.schedule import Change, ChangeType, Look, Turn
 from .announcing.announcement import Tellings
 from .certification.verdict import verdicts
@@ -71,7 +71,7 @@ class Memory:
     origin: str
     known: Snapshot = field(default_factory=Snapshot)
     told: Told | None = None
-    roster: Roster = field(default_factory=Roster)
+    known_sites: KnownSites = field(default_factory=KnownSites)
 
 
 class MemoryStore:
@@ -280,13 +280,13 @@ def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str
         "origin": memory.origin,
         "known": _snapshot_json(memory.known, encoded),
         "told": memory.told and _told_json(memory.told, encoded),
-        "sites": [asdict(site) for site in memory.roster.sites.values()],
+        "sites": [asdict(site) for site in memory.known_sites.sites.values()],
         "absent_since": {
             site_id: since.isoformat()
-            for site_id, since in memory.roster.absent_since.items()
+            for site_id, since in memory.known_sites.absent_since.items()
         },
-        "called": memory.roster.called,
-        "new_sites": sorted(memory.roster.new),
+        "called": memory.known_sites.answered,
+        "new_sites": sorted(memory.known_sites.new),
     }
 
 
@@ -297,13 +297,13 @@ def _memory(content: dict[str, Any]) -> Memory:
         origin=content["origin"],
         known=_snapshot(content["known"]),
         told=None if told is None else _told(told),
-        roster=Roster(
+        known_sites=KnownSites(
             sites,
             {
                 site_id: parse_time(since)
                 for site_id, since in content["absent_since"].items()
             },
-            called=bool(content["called"]),
+            answered=bool(content["called"]),
             new=frozenset(map(str, content["new_sites"])).intersection(sites),
         ),
     )

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 import pytest
 from yarl import URL
 
-from custom_components.voltus.aiovoltus import answers
-from custom_components.voltus.aiovoltus.answers import Roster
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.aiovoltus.backoff import LONGEST_PAUSE, Backoff
 from custom_components.voltus.aiovoltus.client import VoltusClient, decode, parse_origin
 from custom_components.voltus.aiovoltus.clock_skew import ClockSkew
@@ -39,6 +38,7 @@ from custom_components.voltus.aiovoltus.models import (
     parse_sites,
     parse_time,
 )
+from custom_components.voltus.aiovoltus.reconcile import KnownSites
 from custom_components.voltus.aiovoltus.schedule import (
     Curtailment,
     Policy,
@@ -270,10 +270,10 @@ def test_absence_of_what_was_read_can_be_concluded_at_any_instant(
     payload: Json, then: datetime, now: datetime
 ) -> None:
     known = _taken_in(Snapshot(), payload, 1, then)
-    known = answers.listed(known, Listing({}), 2, now)
-    for dispatch_id in answers.missing(known, now):
+    known = reconcile.listed(known, Listing({}), 2, now)
+    for dispatch_id in reconcile.missing(known, now):
         for asked in (3, 4):
-            known = answers.not_found(
+            known = reconcile.not_found(
                 known,
                 dispatch_id,
                 asked,
@@ -281,8 +281,8 @@ def test_absence_of_what_was_read_can_be_concluded_at_any_instant(
                 rule=answers.SANDBOX_ABSENCE,
                 lead_time=timedelta(hours=2),
             )
-    answers.held(known, now)
-    assert not answers.missing(known, now)
+    reconcile.held(known, now)
+    assert not reconcile.missing(known, now)
 
 
 # Sites
@@ -302,7 +302,7 @@ def test_whatever_became_of_the_sites_what_is_read_is_sound(payload: Json) -> No
             assert clean(text) == text
         assert site.id
         assert site.name
-    answers.roll_call(Roster(), answer, Snapshot(), NOON)
+    reconcile.sites_listed(KnownSites(), answer, Snapshot(), NOON)
 
 
 @given(st.lists(values, max_size=4), st.integers(0, 4))
@@ -569,7 +569,7 @@ def _taken_in(known: Snapshot, payload: Json, asked: int, now: datetime) -> Snap
         listing = parse_listing(payload, known.dispatches, now)
     except VoltusFormatError:
         listing = Listing({})
-    return answers.listed(known, listing, asked, now)
+    return reconcile.listed(known, listing, asked, now)
 
 
 def _look_at(known: Snapshot, policy: Policy, now: datetime) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import pytest
 
 from custom_components.voltus import coordinator
-from custom_components.voltus.aiovoltus import answers
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.aiovoltus.models import (
     MOST_ITEMS,
     DispatchSite,
@@ -115,7 +115,7 @@ class Bodies:
 
         monkeypatch.setattr(LocalVoltus, "answer", other)
         # Ask for the sites at every poll.
-        monkeypatch.setattr(answers, "ROLL_CALL_EVERY", timedelta(0))
+        monkeypatch.setattr(answers, "SITES_EVERY", timedelta(0))
         monkeypatch.setattr(coordinator, "SITES_RETRY", timedelta(0))
 
     def give(self, path: str, payload: Json) -> None:
@@ -162,7 +162,7 @@ async def assert_sound(stage: Stage) -> None:
     again = await MemoryStore(stage.hass, stage.entry.entry_id).async_load(stage.url)
     assert again
     assert again.known == stage.entry.runtime_data.data.snapshot
-    assert again.roster.sites == stage.entry.runtime_data.all_sites
+    assert again.known_sites.sites == stage.entry.runtime_data.all_sites
     for issue in ir.async_get(stage.hass).issues.values():
         for text in (issue.translation_placeholders or {}).values():
             assert not set(text) & set("[]<>`*!|{}\\")
@@ -427,9 +427,9 @@ def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) ->
     assert _memory(stored) == memory
     if memory.known.listed is not None:
         look(memory.known, Policy(), now)
-        answers.held(memory.known, now)
-        answers.missing(memory.known, now)
-        answers.listed(memory.known, Listing({}), 2**62, now)
+        reconcile.held(memory.known, now)
+        reconcile.missing(memory.known, now)
+        reconcile.listed(memory.known, Listing({}), 2**62, now)
 
 
 @given(spoiled(LOG_CONTENT))

@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import STORAGE_DIR
 import pytest
 
-from custom_components.voltus.aiovoltus.answers import Roster
 from custom_components.voltus.aiovoltus.models import Json, Site, Snapshot, Trace
+from custom_components.voltus.aiovoltus.reconcile import KnownSites
 from custom_components.voltus.store import (
     LOG_KEEPS,
     LOG_ROWS,
@@ -44,10 +44,10 @@ MEMORY = Memory(
         {"d1": {"created": 1, "updated": 2}},
         frozenset({"s1"}),
     ),
-    roster=Roster(
+    known_sites=KnownSites(
         {"s1": Site("s1", "Site", "", ())},
         {"s1": at(-60)},
-        called=True,
+        answered=True,
         new=frozenset({"s1"}),
     ),
 )
@@ -84,8 +84,10 @@ async def test_of_what_is_kept_age_and_size_can_be_told(
 
 
 async def test_nothing_is_new_that_is_no_site(hass: HomeAssistant, disk: Path) -> None:
-    roster = replace(MEMORY.roster, new=frozenset({"s1", "gone"}))
-    await MemoryStore(hass, "account").async_save(replace(MEMORY, roster=roster))
+    known_sites = replace(MEMORY.known_sites, new=frozenset({"s1", "gone"}))
+    await MemoryStore(hass, "account").async_save(
+        replace(MEMORY, known_sites=known_sites)
+    )
     assert await MemoryStore(hass, "account").async_load(ORIGIN) == MEMORY
 
 

@@ -10,8 +10,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.dt import as_local
 
-from ..aiovoltus.answers import held
 from ..aiovoltus.models import Refusal, Snapshot
+from ..aiovoltus.reconcile import held
 from ..const import DOMAIN
 
 NO_CONTACT_AFTER = timedelta(minutes=5)

@@ -86,7 +86,7 @@ class Announcer:
                     site_ids,
                     whole_account=whole_account,
                     look=look,
-                    sites=memory.roster.sites,
+                    sites=memory.known_sites.sites,
                     entry_id=self._entry_id,
                     device_ids=self._device_ids(site_ids),
                 )

@@ -16,7 +16,7 @@ from .schedule import status
 
 ASKED_PER_POLL = 5
 FORGET_AFTER = timedelta(hours=48)
-ROLL_CALL_EVERY = timedelta(hours=6)
+SITES_EVERY = timedelta(hours=6)
 
 
 @final
@@ -34,16 +34,16 @@ class Absence:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Roster:
+class KnownSites:
     """The sites that take part, and since when each was absent from `GET /sites`.
 
-    `called` tells whether that was ever answered. `new` are the sites that have
+    `answered` tells whether that request ever was. `new` are the sites that have
     appeared since its first answer and that nobody has confirmed yet.
     """
 
     sites: Mapping[str, Site] = field(default_factory=dict, hash=False)
     absent_since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
-    called: bool = False
+    answered: bool = False
     new: frozenset[str] = frozenset()
 
 
@@ -167,33 +167,37 @@ def held(snapshot: Snapshot, now: datetime) -> list[str]:
     ]
 
 
-def introduce(roster: Roster, dispatches: Iterable[Dispatch]) -> Roster:
+def introduce(known_sites: KnownSites, dispatches: Iterable[Dispatch]) -> KnownSites:
     """Add the sites that dispatches name and nobody has told us of."""
     new = {
         site.id: Site(site.id, site.name, site.customer_location_id)
         for dispatch in dispatches
         for site in dispatch.sites
-        if site.id not in roster.sites
+        if site.id not in known_sites.sites
     }
     if not new:
-        return roster
-    return replace(roster, sites={**roster.sites, **new}, new=_new(roster, new.keys()))
+        return known_sites
+    return replace(
+        known_sites,
+        sites={**known_sites.sites, **new},
+        new=_new(known_sites, new.keys()),
+    )
 
 
-def roll_call(
-    roster: Roster, answer: SiteList, snapshot: Snapshot, now: datetime
-) -> Roster:
+def sites_listed(
+    known_sites: KnownSites, answer: SiteList, snapshot: Snapshot, now: datetime
+) -> KnownSites:
     """Take in the answer of `GET /sites`.
 
     A site leaves when two complete answers, six hours or more apart, lack it and no
     dispatch that is not over names it. An empty answer proves nothing.
     """
-    sites = {**roster.sites, **answer.sites}
-    new = _new(roster, answer.sites.keys() - roster.sites.keys())
-    absent = roster.absent_since.items()
+    sites = {**known_sites.sites, **answer.sites}
+    new = _new(known_sites, answer.sites.keys() - known_sites.sites.keys())
+    absent = known_sites.absent_since.items()
     if not answer.complete or not answer.sites:
         still = {i: since for i, since in absent if i not in answer.sites}
-        return Roster(sites, still, called=True, new=new)
+        return KnownSites(sites, still, answered=True, new=new)
     called_on = {
         site.id
         for dispatch in snapshot.dispatches.values()
@@ -201,30 +205,30 @@ def roll_call(
         for site in dispatch.sites
     }
     absent_since = {
-        site_id: roster.absent_since.get(site_id, now)
+        site_id: known_sites.absent_since.get(site_id, now)
         for site_id in sites.keys() - answer.sites.keys()
     }
     gone = {
         site_id
         for site_id, since in absent_since.items()
-        if now - since >= ROLL_CALL_EVERY and site_id not in called_on
+        if now - since >= SITES_EVERY and site_id not in called_on
     }
-    return Roster(
+    return KnownSites(
         {site_id: site for site_id, site in sites.items() if site_id not in gone},
         {i: since for i, since in absent_since.items() if i not in gone},
-        called=True,
+        answered=True,
         new=new - gone,
     )
 
 
-def confirm(roster: Roster, site_ids: Iterable[str]) -> Roster:
+def confirm(known_sites: KnownSites, site_ids: Iterable[str]) -> KnownSites:
     """Take the operator's word that these sites are seen to."""
-    return replace(roster, new=roster.new.difference(site_ids))
+    return replace(known_sites, new=known_sites.new.difference(site_ids))
 
 
-def _new(roster: Roster, appeared: Iterable[str]) -> frozenset[str]:
-    """Return what is new; what comes before the first roll call is the first set-up."""
-    return roster.new.union(appeared) if roster.called else roster.new
+def _new(known_sites: KnownSites, appeared: Iterable[str]) -> frozenset[str]:
+    """Return what is new; what comes before the first answer is the first set-up."""
+    return known_sites.new.union(appeared) if known_sites.answered else known_sites.new
 
 
 def _outdated(snapshot: Snapshot, dispatch_id: str, asked: int) -> bool:

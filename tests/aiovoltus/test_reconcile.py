@@ -7,22 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from custom_components.voltus.aiovoltus.answers import (
-    PRODUCTION_ABSENCE,
-    SANDBOX_ABSENCE,
-    Absence,
-    Roster,
-    confirm,
-    found,
-    held,
-    introduce,
-    listed,
-    missing,
-    not_found,
-    roll_call,
-    unchanged,
-    withdraw,
-)
 from custom_components.voltus.aiovoltus.models import (
     Dispatch,
     Listing,
@@ -30,6 +14,22 @@ from custom_components.voltus.aiovoltus.models import (
     SiteList,
     Snapshot,
     Trace,
+)
+from custom_components.voltus.aiovoltus.reconcile import (
+    PRODUCTION_ABSENCE,
+    SANDBOX_ABSENCE,
+    Absence,
+    KnownSites,
+    confirm,
+    found,
+    held,
+    introduce,
+    listed,
+    missing,
+    not_found,
+    sites_listed,
+    unchanged,
+    withdraw,
 )
 from custom_components.voltus.aiovoltus.schedule import (
     ChangeType,
@@ -501,52 +501,52 @@ RIVERSIDE = Site("kd1k", "Riverside Cold Storage", "riverside-01")
 SIX_HOURS = 6 * 60
 
 
-def roster(*sites: Site) -> Roster:
-    """Return the roster after a roll call that all of these answered."""
-    return Roster({site.id: site for site in sites}, called=True)
+def known_sites(*sites: Site) -> KnownSites:
+    """Return what is known after an answer with all of these."""
+    return KnownSites({site.id: site for site in sites}, answered=True)
 
 
-def called(
-    known: Roster,
+def after_answer(
+    known: KnownSites,
     now: datetime,
     *present: Site,
     complete: bool = True,
     dispatches: Snapshot = NOTHING,
-) -> Roster:
-    """Return the roster after an answer of `GET /sites`."""
+) -> KnownSites:
+    """Return the known sites after an answer of `GET /sites`."""
     answer = SiteList({site.id: site for site in present}, complete)
-    return roll_call(known, answer, dispatches, now)
+    return sites_listed(known, answer, dispatches, now)
 
 
 def test_a_site_that_a_dispatch_names_is_introduced() -> None:
-    known = introduce(roster(HILLTOP), [dispatch(sites={"m3ll": 1.0, "s1": None})])
+    known = introduce(known_sites(HILLTOP), [dispatch(sites={"m3ll": 1.0, "s1": None})])
     assert known.sites == {"m3ll": HILLTOP, "s1": Site("s1", "Site s1", "")}
 
 
 def test_without_new_sites_the_roster_is_the_same() -> None:
-    known = roster(HILLTOP)
+    known = known_sites(HILLTOP)
     assert introduce(known, [dispatch(sites={"m3ll": 1.0})]) is known
 
 
 def test_a_roll_call_knows_more_of_a_site_than_a_dispatch() -> None:
-    known = introduce(Roster(), [dispatch(sites={"m3ll": 1.0})])
-    assert called(known, NOON, HILLTOP) == roster(HILLTOP)
+    known = introduce(KnownSites(), [dispatch(sites={"m3ll": 1.0})])
+    assert after_answer(known, NOON, HILLTOP) == known_sites(HILLTOP)
 
 
 def test_a_site_leaves_when_it_misses_two_roll_calls_six_hours_apart() -> None:
-    known = called(roster(HILLTOP, RIVERSIDE), NOON, HILLTOP)
+    known = after_answer(known_sites(HILLTOP, RIVERSIDE), NOON, HILLTOP)
     assert set(known.sites) == {"m3ll", "kd1k"}
-    known = called(known, at(SIX_HOURS) - SECOND, HILLTOP)
+    known = after_answer(known, at(SIX_HOURS) - SECOND, HILLTOP)
     assert set(known.sites) == {"m3ll", "kd1k"}
-    assert called(known, at(SIX_HOURS), HILLTOP) == roster(HILLTOP)
+    assert after_answer(known, at(SIX_HOURS), HILLTOP) == known_sites(HILLTOP)
 
 
 def test_a_site_that_answers_in_between_stays() -> None:
-    known = called(roster(HILLTOP, RIVERSIDE), NOON, HILLTOP)
-    known = called(known, at(60), HILLTOP, RIVERSIDE)
-    known = called(known, at(SIX_HOURS), HILLTOP)
+    known = after_answer(known_sites(HILLTOP, RIVERSIDE), NOON, HILLTOP)
+    known = after_answer(known, at(60), HILLTOP, RIVERSIDE)
+    known = after_answer(known, at(SIX_HOURS), HILLTOP)
     assert set(known.sites) == {"m3ll", "kd1k"}
-    assert called(known, at(2 * SIX_HOURS), HILLTOP) == roster(HILLTOP)
+    assert after_answer(known, at(2 * SIX_HOURS), HILLTOP) == known_sites(HILLTOP)
 
 
 @pytest.mark.parametrize(
@@ -555,56 +555,56 @@ def test_a_site_that_answers_in_between_stays() -> None:
 def test_an_empty_or_incomplete_answer_proves_no_absence(
     present: tuple[Site, ...], complete: bool
 ) -> None:
-    known = roster(HILLTOP, RIVERSIDE)
+    known = known_sites(HILLTOP, RIVERSIDE)
     for now in (NOON, at(SIX_HOURS), at(5 * SIX_HOURS)):
-        known = called(known, now, *present, complete=complete)
-    assert known == roster(HILLTOP, RIVERSIDE)
+        known = after_answer(known, now, *present, complete=complete)
+    assert known == known_sites(HILLTOP, RIVERSIDE)
 
 
 def test_an_incomplete_answer_still_brings_new_sites_and_names() -> None:
     renamed = replace(HILLTOP, name="Hilltop Mill")
-    known = called(roster(HILLTOP), NOON, renamed, RIVERSIDE, complete=False)
-    assert known == replace(roster(renamed, RIVERSIDE), new=frozenset({"kd1k"}))
+    known = after_answer(known_sites(HILLTOP), NOON, renamed, RIVERSIDE, complete=False)
+    assert known == replace(known_sites(renamed, RIVERSIDE), new=frozenset({"kd1k"}))
 
 
 def test_what_comes_before_the_first_roll_call_is_not_new() -> None:
-    known = introduce(Roster(), [dispatch(sites={"m3ll": 1.0})])
-    assert not called(known, NOON, HILLTOP, RIVERSIDE).new
+    known = introduce(KnownSites(), [dispatch(sites={"m3ll": 1.0})])
+    assert not after_answer(known, NOON, HILLTOP, RIVERSIDE).new
 
 
 def test_a_site_is_new_by_whichever_way_it_appears_until_it_is_confirmed() -> None:
-    known = introduce(roster(HILLTOP), [dispatch(sites={"m3ll": 1.0, "s1": None})])
-    known = called(known, NOON, HILLTOP, RIVERSIDE)
+    known = introduce(known_sites(HILLTOP), [dispatch(sites={"m3ll": 1.0, "s1": None})])
+    known = after_answer(known, NOON, HILLTOP, RIVERSIDE)
     assert known.new == {"s1", "kd1k"}
     known = confirm(known, ["s1", "unknown"])
     assert known.new == {"kd1k"}
-    known = called(known, at(60), HILLTOP, RIVERSIDE)
+    known = after_answer(known, at(60), HILLTOP, RIVERSIDE)
     known = introduce(known, [dispatch(sites={"s1": None})])
     assert known.new == {"kd1k"}
 
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_the_first_answer_of_all_makes_the_next_site_new(complete: bool) -> None:
-    known = called(Roster(), NOON, complete=complete)
-    assert called(known, at(60), HILLTOP).new == {"m3ll"}
+    known = after_answer(KnownSites(), NOON, complete=complete)
+    assert after_answer(known, at(60), HILLTOP).new == {"m3ll"}
 
 
 def test_a_site_that_leaves_is_new_when_it_comes_again() -> None:
-    known = called(roster(HILLTOP), NOON, HILLTOP, RIVERSIDE)
+    known = after_answer(known_sites(HILLTOP), NOON, HILLTOP, RIVERSIDE)
     for hours in (1, 7):
-        known = called(known, at(hours * 60), HILLTOP)
-    assert known == roster(HILLTOP)
-    assert called(known, at(8 * 60), HILLTOP, RIVERSIDE).new == {"kd1k"}
+        known = after_answer(known, at(hours * 60), HILLTOP)
+    assert known == known_sites(HILLTOP)
+    assert after_answer(known, at(8 * 60), HILLTOP, RIVERSIDE).new == {"kd1k"}
 
 
 def test_a_site_that_a_dispatch_calls_on_stays_until_that_is_over() -> None:
     call = snapshot(dispatch(end=at(3 * SIX_HOURS), sites={"kd1k": None}))
-    known = roster(HILLTOP, RIVERSIDE)
+    known = known_sites(HILLTOP, RIVERSIDE)
     for now in (NOON, at(SIX_HOURS), at(2 * SIX_HOURS)):
-        known = called(known, now, HILLTOP, dispatches=call)
+        known = after_answer(known, now, HILLTOP, dispatches=call)
         assert set(known.sites) == {"m3ll", "kd1k"}
-    known = called(known, at(3 * SIX_HOURS), HILLTOP, dispatches=call)
-    assert known == roster(HILLTOP)
+    known = after_answer(known, at(3 * SIX_HOURS), HILLTOP, dispatches=call)
+    assert known == known_sites(HILLTOP)
 
 
 # Any answers
