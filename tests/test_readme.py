@@ -104,7 +104,7 @@ def announced() -> Iterator[tuple[ChangeType, dict[str, Json]]]:
                     change,
                     look=look(after, Policy(), now),
                     now=now,
-                    tellings={},
+                    counts={},
                     entry_id="account",
                     device_ids={},
                 ),

@@ -58,7 +58,7 @@ MOST_REFUSALS: Final = 1000
 
 @final
 @dataclass(frozen=True, slots=True)
-class Inside:
+class InternalState:
     """What nobody but the diagnostics has to know of a coordinator."""
 
     memory: Memory
@@ -144,9 +144,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         return listed and listed.contact
 
     @property
-    def inside(self) -> Inside:
+    def internal_state(self) -> InternalState:
         """What is shown in the diagnostics."""
-        return Inside(
+        return InternalState(
             memory=self._memory,
             backoff=self._backoff,
             clock_skew=self._clock_skew,

@@ -22,7 +22,7 @@ from .account.devices import identifier
 from .account.options import DEFAULTS
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
-from .coordinator import Inside, VoltusConfigEntry, VoltusCoordinator
+from .coordinator import InternalState, VoltusConfigEntry, VoltusCoordinator
 from .store import async_files
 
 TO_REDACT = frozenset(
@@ -77,15 +77,15 @@ def _entry(entry: VoltusConfigEntry) -> dict[str, Any]:
 
 def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, Any]:
     """Return what the coordinator knows, of one site or (None) of all."""
-    inside, look = coordinator.inside, coordinator.data
+    internal, look = coordinator.internal_state, coordinator.data
     return {
-        "coordinator": _coordinator(coordinator, inside),
-        "clock": _clock(inside),
+        "coordinator": _coordinator(coordinator, internal),
+        "clock": _clock(internal),
         "sites": [
             {
                 **asdict(site),
                 "ignored": site.id not in coordinator.sites,
-                "absent_since": inside.memory.known_sites.absent_since.get(site.id),
+                "absent_since": internal.memory.known_sites.absent_since.get(site.id),
                 "new": site.id in coordinator.new_sites,
             }
             for site in coordinator.all_sites.values()
@@ -97,14 +97,14 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             if site_id in (None, each)
         ],
         "dispatches": [
-            _dispatch(dispatch, inside.memory.known, look.policy)
-            for dispatch in inside.memory.known.dispatches.values()
+            _dispatch(dispatch, internal.memory.known, look.policy)
+            for dispatch in internal.memory.known.dispatches.values()
             if site_id is None or site_id in {site.id for site in dispatch.sites}
         ],
         # What it said instead is in the log: it may be anything.
         "unreadable": [
             {"dispatch": refusal.dispatch_id, "field": refusal.field}
-            for refusal in inside.unreadable
+            for refusal in internal.unreadable
         ],
         "log": {"rows": len(coordinator.log.rows), "past": len(coordinator.log.past)},
         "polls": [asdict(poll) for poll in coordinator.record.polls],
@@ -115,27 +115,29 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
     }
 
 
-def _coordinator(coordinator: VoltusCoordinator, inside: Inside) -> dict[str, Any]:
+def _coordinator(
+    coordinator: VoltusCoordinator, internal: InternalState
+) -> dict[str, Any]:
     failure, exchange = coordinator.last_exception, coordinator.client.exchange
     return {
         "last_update_success": coordinator.last_update_success,
         "last_exception": failure and str(failure),
         "last_contact": coordinator.last_contact,
         "rate_limit": exchange and exchange.rate_limit,
-        "backoff": asdict(inside.backoff),
-        "requests": inside.requests,
-        "sites_due": inside.sites_due,
-        "may_announce": inside.may_announce,
-        "told_at": inside.memory.told and inside.memory.told.at,
-        "looked_at": inside.looked_at,
+        "backoff": asdict(internal.backoff),
+        "requests": internal.requests,
+        "sites_due": internal.sites_due,
+        "may_announce": internal.may_announce,
+        "told_at": internal.memory.told and internal.memory.told.at,
+        "looked_at": internal.looked_at,
         "next_boundary": coordinator.data.until,
         "released": sorted(coordinator.data.released),
     }
 
 
-def _clock(inside: Inside) -> dict[str, Any]:
+def _clock(internal: InternalState) -> dict[str, Any]:
     """Return by how many seconds Voltus' clock is ahead of ours, and our own steps."""
-    skew = inside.clock_skew
+    skew = internal.clock_skew
     return {
         "median_offset": median(skew.offsets) if skew.offsets else None,
         **asdict(skew),

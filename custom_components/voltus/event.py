@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .aiovoltus.schedule import ChangeType, Turn
+from .aiovoltus.schedule import ChangeType, CurtailmentChange
 from .announcing.announcer import TOLD
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
@@ -51,9 +51,11 @@ class DispatchEvent(VoltusEntity, EventEntity):
         )
 
     @callback
-    def _async_tell(self, kind: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+    def _async_tell(
+        self, kind: ChangeType | CurtailmentChange, data: Mapping[str, Any]
+    ) -> None:
         ours = data["entry_id"] == self.coordinator.config_entry.entry_id
-        if not ours or isinstance(kind, Turn):
+        if not ours or isinstance(kind, CurtailmentChange):
             return
         self._trigger_event(kind.value, {key: data[key] for key in ATTRIBUTES})
         self.async_write_ha_state()

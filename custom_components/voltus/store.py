@@ -24,8 +24,8 @@ from .aiovoltus.models import (
     parse_time,
 )
 from .aiovoltus.reconcile import KnownSites
-from .aiovoltus.schedule import Change, ChangeType, Look, Turn
-from .announcing.announcement import Tellings
+from .aiovoltus.schedule import Change, ChangeType, CurtailmentChange, Look
+from .announcing.announcement import AnnouncementCounts
 from .certification.verdict import verdicts
 from .const import DOMAIN, LOGGER
 
@@ -50,13 +50,13 @@ _UNREADABLE = (
 class Told:
     """Up to where everything was announced.
 
-    `snapshot` is what was known then, as it was `at` that instant; `tellings` counts
-    the announcements, and `curtailing` are the sites last told to curtail.
+    `snapshot` is what was known then, as it was `at` that instant; `counts` has how
+    often each change was announced, `curtailing` the sites last told to curtail.
     """
 
     snapshot: Snapshot
     at: datetime
-    tellings: Tellings = field(default_factory=dict)
+    counts: AnnouncementCounts = field(default_factory=dict)
     curtailing: frozenset[str] = frozenset()
 
 
@@ -220,8 +220,11 @@ def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str
     }
 
 
-def turn_row(
-    turn: Turn, site_ids: Iterable[str], behind: Look | None, now: datetime
+def curtailment_row(
+    change: CurtailmentChange,
+    site_ids: Iterable[str],
+    behind: Look | None,
+    now: datetime,
 ) -> dict[str, Json]:
     """Return the row of sites whose `curtail` has turned.
 
@@ -235,7 +238,7 @@ def turn_row(
     }
     return {
         "announced": now.isoformat(),
-        "type": turn.value,
+        "type": change.value,
         "sites": [*sorted(site_ids)],
         "dispatch_ids": [*sorted(dispatch_ids)],
     }
@@ -313,7 +316,7 @@ def _told_json(told: Told, encoded: Callable[[Dispatch], Any]) -> dict[str, Any]
     return {
         "snapshot": _snapshot_json(told.snapshot, encoded),
         "at": told.at.isoformat(),
-        "tellings": told.tellings,
+        "tellings": told.counts,
         "curtailing": sorted(told.curtailing),
     }
 
@@ -322,7 +325,7 @@ def _told(content: dict[str, Any]) -> Told:
     return Told(
         snapshot=_snapshot(content["snapshot"]),
         at=parse_time(content["at"]),
-        tellings={
+        counts={
             dispatch_id: {kind: int(times) for kind, times in counts.items()}
             for dispatch_id, counts in content["tellings"].items()
         },

@@ -25,16 +25,16 @@ from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 from .account.devices import device_id
-from .aiovoltus.schedule import ChangeType, Turn, total
+from .aiovoltus.schedule import ChangeType, CurtailmentChange, total
 from .announcing.announcer import TOLD
 from .const import DOMAIN
 
 CONF_ACTIONABLE_ONLY: Final = "actionable_only"
 MOST_NAMES: Final = 3
 
-LISTENS_TO: Final[Mapping[str, ChangeType | Turn]] = {
-    "curtailment_started": Turn.STARTED,
-    "curtailment_ended": Turn.ENDED,
+LISTENS_TO: Final[Mapping[str, ChangeType | CurtailmentChange]] = {
+    "curtailment_started": CurtailmentChange.STARTED,
+    "curtailment_ended": CurtailmentChange.ENDED,
     "dispatch_announced": ChangeType.CREATED,
     "dispatch_updated": ChangeType.UPDATED,
     "dispatch_cancelled": ChangeType.CANCELLED,
@@ -101,7 +101,7 @@ class VoltusTrigger(Trigger):
         """Listen to all that any account tells."""
 
         @callback
-        def hear(told: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+        def hear(told: ChangeType | CurtailmentChange, data: Mapping[str, Any]) -> None:
             if told is not self._listens_to:
                 return
             variables = self._concern(data, _devices(self._hass, self._target))
@@ -217,6 +217,8 @@ def _names(sites: Collection[Mapping[str, Any]]) -> str:
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
     """Return our triggers."""
     return {
-        key: CurtailmentTrigger if isinstance(told, Turn) else DispatchTrigger
+        key: CurtailmentTrigger
+        if isinstance(told, CurtailmentChange)
+        else DispatchTrigger
         for key, told in LISTENS_TO.items()
     }

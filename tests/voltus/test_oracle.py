@@ -56,7 +56,7 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
-from custom_components.voltus.aiovoltus.schedule import ChangeType, Turn
+from custom_components.voltus.aiovoltus.schedule import ChangeType, CurtailmentChange
 from custom_components.voltus.announcing.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
 from sandbox.api import BASE_PATH, Request
@@ -329,9 +329,11 @@ class Life:
         self.told.append(event)
 
     @callback
-    def hear_turn(self, kind: ChangeType | Turn, data: Mapping[str, Any]) -> None:
+    def hear_turn(
+        self, kind: ChangeType | CurtailmentChange, data: Mapping[str, Any]
+    ) -> None:
         """Keep which sites are told to curtail, and which no more."""
-        if isinstance(kind, Turn):
+        if isinstance(kind, CurtailmentChange):
             sites = frozenset(site["id"] for site in data["sites"])
             self.turned.append((kind.value, sites, data["whole_account"]))
 

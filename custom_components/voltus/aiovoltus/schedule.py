@@ -50,8 +50,8 @@ class ChangeType(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Turn(StrEnum):
-    """How `curtail` of a site can turn."""
+class CurtailmentChange(StrEnum):
+    """How `curtail` of a site can change."""
 
     STARTED = "curtailment_started"
     ENDED = "curtailment_ended"
@@ -417,10 +417,10 @@ def _changes_of(
     if was is not None and differs and to is not Status.CANCELLED:
         yield Change(ChangeType.UPDATED, dispatch, before, to)
     if to not in (was, Status.SCHEDULED) and (differs or _time_leads(was, to)):
-        yield _turn(dispatch, before, was, to)
+        yield _status_change(dispatch, before, was, to)
 
 
-def _turn(
+def _status_change(
     dispatch: Dispatch, before: Dispatch | None, was: Status | None, to: Status
 ) -> Change:
     """Return the change that a new status is: started, ended or cancelled."""

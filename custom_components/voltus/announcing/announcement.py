@@ -1,4 +1,5 @@
-"""What an announcement says: of a dispatch that has changed, of a site that turns.
+"""What an announcement says: of a dispatch that has changed, of sites that begin
+or cease to curtail.
 
 What Voltus says is told in full, whatever the operator has chosen to act on;
 `actionable` tells whether the policy lets it through.
@@ -14,7 +15,7 @@ from ..aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, 
 
 type DeviceIds = Mapping[str | None, str | None]
 """The devices of sites by their id, and under None the account's; None: it has none."""
-type Tellings = Mapping[str, Mapping[str, int]]
+type AnnouncementCounts = Mapping[str, Mapping[str, int]]
 """How often each type of change was told, by dispatch."""
 
 
@@ -23,20 +24,20 @@ def announcement(
     *,
     look: Look,
     now: datetime,
-    tellings: Tellings,
+    counts: AnnouncementCounts,
     entry_id: str,
     device_ids: DeviceIds,
 ) -> dict[str, Json]:
     """Return the event data of a change that is announced at `now`.
 
-    `tellings` counts what was told before. Times are ISO 8601 with offset; kW and
+    `counts` has what was told before. Times are ISO 8601 with offset; kW and
     seconds are numbers, None where not stated.
     """
     dispatch = change.dispatch
     data: dict[str, Json] = {
         "entry_id": entry_id,
         "device_id": device_ids.get(None),
-        "change_id": _change_id(entry_id, change, tellings),
+        "change_id": _change_id(entry_id, change, counts),
         "dispatch_id": dispatch.id,
         "status": change.status.value,
         "test": dispatch.test,
@@ -68,7 +69,7 @@ def announcement(
     return data
 
 
-def turn_announcement(
+def curtailment_announcement(
     site_ids: Collection[str],
     *,
     whole_account: bool,
@@ -80,7 +81,7 @@ def turn_announcement(
     """Return what is told when these sites begin or cease to curtail.
 
     `whole_account` tells whether they are the first ones to begin, or the last ones to
-    cease: the account turns with them. Amounts are kW, None where none is stated.
+    cease: the account does so with them. Amounts are kW, None where none is stated.
     """
     return {
         "entry_id": entry_id,
@@ -102,9 +103,9 @@ def turn_announcement(
     }
 
 
-def counted(tellings: Tellings, told: Iterable[Change]) -> Tellings:
+def counted(counts: AnnouncementCounts, told: Iterable[Change]) -> AnnouncementCounts:
     """Return the count of what was told, these changes included."""
-    counts = dict(tellings)
+    counts = dict(counts)
     for change in told:
         of_dispatch = counts.get(change.dispatch.id, {})
         times = of_dispatch.get(change.type, 0) + 1
@@ -112,14 +113,14 @@ def counted(tellings: Tellings, told: Iterable[Change]) -> Tellings:
     return counts
 
 
-def _change_id(entry_id: str, change: Change, tellings: Tellings) -> str:
+def _change_id(entry_id: str, change: Change, counts: AnnouncementCounts) -> str:
     """Return the same id when the same change is told again after a crash.
 
     It is the dispatch's so-manieth start at this instant, its so-manieth update and to
     this content: whatever else is told in between, and whenever.
     """
     dispatch = change.dispatch
-    times = tellings.get(dispatch.id, {}).get(change.type, 0)
+    times = counts.get(dispatch.id, {}).get(change.type, 0)
     parts = [entry_id, dispatch.id, change.type, times]
     match change.type:
         case ChangeType.STARTED | ChangeType.ENDED:

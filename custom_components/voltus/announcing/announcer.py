@@ -11,13 +11,22 @@ from homeassistant.util.signal_type import SignalType
 
 from ..account.devices import device_id
 from ..aiovoltus.models import Json, Snapshot
-from ..aiovoltus.schedule import Change, ChangeType, Look, Turn, changes, status
+from ..aiovoltus.schedule import (
+    Change,
+    ChangeType,
+    CurtailmentChange,
+    Look,
+    changes,
+    status,
+)
 from ..const import DOMAIN
-from ..store import Log, Memory, Told, log_row, turn_row
-from .announcement import DeviceIds, announcement, counted, turn_announcement
+from ..store import Log, Memory, Told, curtailment_row, log_row
+from .announcement import DeviceIds, announcement, counted, curtailment_announcement
 
 # Carries the type and the data of all that any account announces.
-TOLD: Final = SignalType[ChangeType | Turn, dict[str, Json]](f"{DOMAIN}_told")
+TOLD: Final = SignalType[ChangeType | CurtailmentChange, dict[str, Json]](
+    f"{DOMAIN}_told"
+)
 
 
 class Announcer:
@@ -39,7 +48,7 @@ class Announcer:
             return memory.told
         told = self._tell_changes(look, memory, now)
         self._log_looks(look)
-        told = self._tell_turns(look, memory, told, now)
+        told = self._tell_curtailment_changes(look, memory, told, now)
         self._last = look
         return told
 
@@ -53,16 +62,16 @@ class Announcer:
             self._tell(change, look, told, now)
         if before and not news:
             return before
-        tellings = counted(told.tellings, news)
-        kept = {i: tellings[i] for i in tellings.keys() & known.dispatches.keys()}
-        return replace(told, snapshot=known, at=now, tellings=kept)
+        counts = counted(told.counts, news)
+        kept = {i: counts[i] for i in counts.keys() & known.dispatches.keys()}
+        return replace(told, snapshot=known, at=now, counts=kept)
 
     def _tell(self, change: Change, look: Look, told: Told, now: datetime) -> None:
         data = announcement(
             change,
             look=look,
             now=now,
-            tellings=told.tellings,
+            counts=told.counts,
             entry_id=self._entry_id,
             device_ids=self._device_ids(site.id for site in change.dispatch.sites),
         )
@@ -70,19 +79,19 @@ class Announcer:
         self._hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
         self._log.async_add(log_row(data, change, now), now)
 
-    def _tell_turns(
+    def _tell_curtailment_changes(
         self, look: Look, memory: Memory, told: Told, now: datetime
     ) -> Told:
         """Tell whose `curtail` has turned since it was told last."""
         before, after = told.curtailing, look.curtailing
         if before == after:
             return told
-        for turn, site_ids, whole_account, behind in (
-            (Turn.ENDED, before - after, not after, self._last),
-            (Turn.STARTED, after - before, not before, look),
+        for change, site_ids, whole_account, behind in (
+            (CurtailmentChange.ENDED, before - after, not after, self._last),
+            (CurtailmentChange.STARTED, after - before, not before, look),
         ):
             if site_ids:
-                data = turn_announcement(
+                data = curtailment_announcement(
                     site_ids,
                     whole_account=whole_account,
                     look=look,
@@ -90,8 +99,8 @@ class Announcer:
                     entry_id=self._entry_id,
                     device_ids=self._device_ids(site_ids),
                 )
-                async_dispatcher_send(self._hass, TOLD, turn, data)
-                self._log.async_add(turn_row(turn, site_ids, behind, now), now)
+                async_dispatcher_send(self._hass, TOLD, change, data)
+                self._log.async_add(curtailment_row(change, site_ids, behind, now), now)
         return replace(told, curtailing=after)
 
     def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:

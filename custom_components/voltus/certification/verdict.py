@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import NamedTuple, Self, final, override
 
 from ..aiovoltus.models import Json, as_object, parse_time
-from ..aiovoltus.schedule import Turn
+from ..aiovoltus.schedule import CurtailmentChange
 from .course import Course, Expected, Scenario
 
 _SCENARIO = "scenario"
@@ -95,12 +95,12 @@ def curtailments(rows: Iterable[Mapping[str, Json]]) -> list[Curtailed]:
     open_ones: dict[str, Curtailed] = {}
     over: list[Curtailed] = []
     for row in rows:
-        if row["type"] not in tuple(Turn):
+        if row["type"] not in tuple(CurtailmentChange):
             continue
         at, dispatch_ids = parse_time(row["announced"]), _texts(row["dispatch_ids"])
         for site_id in _texts(row["sites"]):
             before = open_ones.pop(site_id, None)
-            if row["type"] == Turn.STARTED:
+            if row["type"] == CurtailmentChange.STARTED:
                 open_ones[site_id] = before or Curtailed(site_id, at, dispatch_ids)
             elif before:
                 over.append(before.ended(at, dispatch_ids))
