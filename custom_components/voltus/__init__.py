@@ -31,12 +31,12 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bool:
     """Set up an account from memory, or from a first answer where there is none."""
     coordinator = VoltusCoordinator(hass, entry)
-    recalled = await coordinator.async_recall()
+    recalled = await coordinator.async_load()
     if not recalled:
         await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    coordinator.async_begin()
+    coordinator.async_start()
     if recalled:
         # No request stands between a restart and the first state.
         coordinator.async_refresh_soon()

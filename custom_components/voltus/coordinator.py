@@ -19,9 +19,9 @@ from homeassistant.util.dt import utcnow
 from homeassistant.util.json import json_loads
 
 from .account.devices import update_devices
-from .account.issues import Issues, troubles
+from .account.issues import Issues, current_issues
 from .account.options import policy, poll_interval
-from .account.recent_activity import Boundary, Poll, Record
+from .account.recent_activity import Boundary, Poll, RecentActivity
 from .aiovoltus import reconcile
 from .aiovoltus.backoff import Backoff
 from .aiovoltus.client import PRODUCTION, VoltusClient, decode
@@ -97,7 +97,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
         self.log = Log(hass, entry.entry_id)
         self._announcer = Announcer(hass, entry.entry_id, self.log)
-        self.record = Record()
+        self.recent = RecentActivity()
         self._store = MemoryStore(hass, entry.entry_id)
         self._memory = Memory(entry.data[CONF_URL])
         self._saved: Memory | None = None
@@ -157,7 +157,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             sites_due=self._sites_due,
         )
 
-    async def async_recall(self) -> bool:
+    async def async_load(self) -> bool:
         """Take up what an earlier run has left. Return whether there was anything."""
         await self.log.async_load(self.origin)
         memory = await self._store.async_load(self._memory.origin)
@@ -174,7 +174,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         return True
 
     @callback
-    def async_begin(self) -> None:
+    def async_start(self) -> None:
         """Poll and announce from now on; call it when all platforms are set up."""
         entry = self.config_entry
         # A coordinator polls only while something listens, and every entity may be
@@ -241,7 +241,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             # From start to start, as Voltus' own sample polls.
             spent = timedelta(seconds=self.hass.loop.time() - begun)
             self.update_interval = max(self._poll_interval - spent, SHORTEST_PAUSE)
-        self._heal()
+        self._clear_reauth()
         return self.data
 
     @callback
@@ -274,7 +274,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         error: str | None = None,
     ) -> None:
         exchange = self.client.exchange
-        self.record.polls.append(
+        self.recent.polls.append(
             Poll(
                 at=at,
                 seconds=round(self.hass.loop.time() - begun, 3),
@@ -391,8 +391,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             translation_placeholders={"error": str(err)},
         ) from err
 
-    def _heal(self) -> None:
-        """End the troubles that a good answer ends."""
+    def _clear_reauth(self) -> None:
+        """End what a good answer ends: the question for another key, and the back-off."""
         if self._backoff.refused_since is not None:
             for flow in list(
                 self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
@@ -405,7 +405,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Bring everything to the truth of this instant: the one place that does."""
         if self._shutdown_requested or self._memory.known.listed is None:
             return
-        now = self._steady(clock)
+        now = self._never_backwards(clock)
         self._looked_at = now
         changed = not self._still_true(now)
         if changed:
@@ -416,9 +416,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self.async_update_listeners()
         self._announce(now)
         self._remember(now)
-        self._show_troubles(now)
+        self._show_issues(now)
 
-    def _steady(self, clock: datetime) -> datetime:
+    def _never_backwards(self, clock: datetime) -> datetime:
         """Return the instant of a look: time does not go back for a small step."""
         back = (self._looked_at or clock) - clock
         if back >= SMALL_STEP_BACK:
@@ -429,7 +429,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _note_boundary(self, now: datetime) -> None:
         last: Look | None = self.data
         if last and last.until and last.until <= now:
-            self.record.boundaries.append(Boundary(last.until, now))
+            self.recent.boundaries.append(Boundary(last.until, now))
 
     def _still_true(self, now: datetime) -> bool:
         """Whether the last look would come out the same now."""
@@ -496,10 +496,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 self.hass, self._store.async_save(memory), f"{self.name} save"
             )
 
-    def _show_troubles(self, now: datetime) -> None:
+    def _show_issues(self, now: datetime) -> None:
         self._issues.show(
             self.name,
-            troubles(
+            current_issues(
                 now=now,
                 began=self._began,
                 known=self._memory.known,

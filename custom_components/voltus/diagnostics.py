@@ -107,10 +107,10 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             for refusal in internal.unreadable
         ],
         "log": {"rows": len(coordinator.log.rows), "past": len(coordinator.log.past)},
-        "polls": [asdict(poll) for poll in coordinator.record.polls],
+        "polls": [asdict(poll) for poll in coordinator.recent.polls],
         "boundaries": [
             {**asdict(each), "delay_seconds": each.delay_seconds}
-            for each in coordinator.record.boundaries
+            for each in coordinator.recent.boundaries
         ],
     }
 

@@ -145,7 +145,7 @@ DAMAGES: dict[str, Callable[[str], str]] = {
     ),
     "a time without a zone": _inner(absent_since={"s1": "2026-07-15T12:00:00"}),
     "no time of what was told": _inner("told", at=None),
-    "no count of what was told": _inner("told", counts={"d1": 1}),
+    "no count of what was told": _inner("told", tellings={"d1": 1}),
 }
 
 

@@ -214,7 +214,7 @@ def test_every_exception_has_a_text_and_its_placeholders() -> None:
 
 def test_every_issue_has_a_text_and_its_placeholders() -> None:
     raised = {}
-    for call in calls("Trouble"):
+    for call in calls("Issue"):
         filled = call.args[1] if len(call.args) > 1 else ast.Dict([], [])
         assert isinstance(filled, ast.Dict)
         names = {constant(name) for name in filled.keys if name}

@@ -22,7 +22,7 @@ FIXABLE = frozenset({"held_dispatch", "new_site", "polling_disabled"})
 
 @final
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Issue:
     """A repair issue, perhaps about a single dispatch."""
 
     key: str
@@ -31,7 +31,7 @@ class Trouble:
     severity: ir.IssueSeverity = ir.IssueSeverity.ERROR
 
 
-def troubles(  # noqa: PLR0913 (each kind of trouble comes from elsewhere)
+def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
     *,
     now: datetime,
     began: datetime,
@@ -41,52 +41,52 @@ def troubles(  # noqa: PLR0913 (each kind of trouble comes from elsewhere)
     skew: float | None,
     released: Iterable[str],
     refusals: Iterable[Refusal],
-) -> list[Trouble]:
+) -> list[Issue]:
     """Return the issues that there are now; we have been asking since `began`.
 
     `new_sites` are names.
     """
     found = [
-        Trouble("held_dispatch", {"dispatch": plain(each)}, each)
+        Issue("held_dispatch", {"dispatch": plain(each)}, each)
         for each in sorted(held(known, now))
     ]
     last_contact = known.listed.contact if known.listed else began
     if polling_disabled:
-        found.append(Trouble("polling_disabled"))
+        found.append(Issue("polling_disabled"))
     elif now - max(began, last_contact) >= NO_CONTACT_AFTER:
         since = f"{as_local(last_contact):%Y-%m-%d %H:%M}"
-        found.append(Trouble("no_contact", {"since": since}))
+        found.append(Issue("no_contact", {"since": since}))
     if skew is not None:
-        found.append(Trouble("clock_skew", {"seconds": f"{abs(skew):.0f}"}))
+        found.append(Issue("clock_skew", {"seconds": f"{abs(skew):.0f}"}))
     if names := _names(new_sites):
         found.append(
-            Trouble("new_site", {"sites": names}, severity=ir.IssueSeverity.WARNING)
+            Issue("new_site", {"sites": names}, severity=ir.IssueSeverity.WARNING)
         )
     if names := _names(released):
-        found.append(Trouble("released_blind", {"dispatches": names}))
+        found.append(Issue("released_blind", {"dispatches": names}))
     if names := _names(f"{each.dispatch_id} ({each.field})" for each in refusals):
-        found.append(Trouble("unreadable_dispatch", {"dispatches": names}))
+        found.append(Issue("unreadable_dispatch", {"dispatches": names}))
     return found
 
 
 class Issues:
-    """Keeps the repair issues of one entry in step with its troubles."""
+    """Keeps the repair issues of one entry in step with what is wrong."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Begin with none raised."""
         self._hass = hass
         self._entry_id = entry_id
-        self._raised: dict[str, Trouble] = {}
+        self._raised: dict[str, Issue] = {}
 
-    def show(self, name: str, found: Iterable[Trouble]) -> None:
+    def show(self, name: str, found: Iterable[Issue]) -> None:
         """Raise what is new, and take back what is over."""
         registry = ir.async_get(self._hass)
-        now = {self._issue_id(trouble): trouble for trouble in found}
+        now = {self._issue_id(issue): issue for issue in found}
         for issue_id in self._raised.keys() - now.keys():
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
-        for issue_id, trouble in now.items():
-            # A fix flow deletes its issue, even if the trouble goes on.
-            if self._raised.get(issue_id) != trouble or not registry.async_get_issue(
+        for issue_id, issue in now.items():
+            # A fix flow deletes its issue, even if what it is about goes on.
+            if self._raised.get(issue_id) != issue or not registry.async_get_issue(
                 DOMAIN, issue_id
             ):
                 ir.async_create_issue(
@@ -95,20 +95,18 @@ class Issues:
                     issue_id,
                     data={
                         "entry_id": self._entry_id,
-                        "key": trouble.key,
-                        "dispatch_id": trouble.dispatch_id,
+                        "key": issue.key,
+                        "dispatch_id": issue.dispatch_id,
                     },
-                    is_fixable=trouble.key in FIXABLE,
-                    severity=trouble.severity,
-                    translation_key=trouble.key,
-                    translation_placeholders={"name": name, **trouble.placeholders},
+                    is_fixable=issue.key in FIXABLE,
+                    severity=issue.severity,
+                    translation_key=issue.key,
+                    translation_placeholders={"name": name, **issue.placeholders},
                 )
         self._raised = now
 
-    def _issue_id(self, trouble: Trouble) -> str:
-        return "_".join(
-            filter(None, (trouble.key, self._entry_id, trouble.dispatch_id))
-        )
+    def _issue_id(self, issue: Issue) -> str:
+        return "_".join(filter(None, (issue.key, self._entry_id, issue.dispatch_id)))
 
 
 def plain(text: str) -> str:

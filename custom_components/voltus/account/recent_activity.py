@@ -41,7 +41,7 @@ class Boundary:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecentActivity:
     """The last polls and the last boundaries, oldest first."""
 
     polls: deque[Poll] = field(default_factory=lambda: deque(maxlen=KEPT))
