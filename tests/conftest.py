@@ -16,9 +16,9 @@ from custom_components.voltus.const import DOMAIN
 from sandbox.server import LocalVoltus, serve
 
 from .builders import NOON
-from .voltus.stage import KEY, Stage
+from .voltus.harness import KEY, Harness
 
-pytest_plugins = ("tests.complaints",)
+pytest_plugins = ("tests.ha_warnings",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,13 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-async def stage(
+async def harness(
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     socket_enabled: None,
     enable_custom_integrations: None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """It is noon, and the local Voltus knows two sites and no dispatch."""
     freezer.move_to(NOON)
     voltus = LocalVoltus()
@@ -56,20 +56,20 @@ async def stage(
             data={CONF_URL: url, CONF_API_KEY: KEY},
         )
         entry.add_to_hass(hass)
-        yield Stage(hass, freezer, voltus, url, entry, hass_storage)
+        yield Harness(hass, freezer, voltus, url, entry, hass_storage)
 
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Have nobody wait for an automation that waits itself, from a call of this on."""
 
-    async def settle(_: Stage) -> None:
+    async def settle(_: Harness) -> None:
         # Home Assistant would wait for the automation, too.
         for _turn in range(200):
             await asyncio.sleep(0)
 
     def lose_patience() -> None:
-        monkeypatch.setattr(Stage, "settle", settle)
+        monkeypatch.setattr(Harness, "settle", settle)
         monkeypatch.setattr(core, "TIMEOUT_EVENT_START", 0.1)
 
     return lose_patience

@@ -16,8 +16,6 @@ LIBRARY_MAY_IMPORT = {
     "models": {"errors"},
     "schedule": {"models"},
     "reconcile": {"models", "schedule"},
-    "certification": {"models", "schedule"},
-    "verdict": {"certification", "models", "schedule"},
     "backoff": set[str](),
     "clock_skew": set[str](),
     "client": {"errors", "models"},
@@ -167,8 +165,6 @@ def test_the_local_voltus_and_the_integration_share_nothing() -> None:
             for room in (*PLATFORMS, *WINDOWS)
         ),
         *((room, ("coordinator", "entity")) for room in ("condition", "trigger")),
-        ("record", ("coordinator", "store")),
-        ("words", ("coordinator", "store")),
     ],
 )
 def test_platforms_stand_on_entity_and_coordinator_and_nothing_on_platforms(

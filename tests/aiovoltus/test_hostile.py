@@ -278,7 +278,7 @@ def test_absence_of_what_was_read_can_be_concluded_at_any_instant(
                 dispatch_id,
                 asked,
                 now,
-                rule=answers.SANDBOX_ABSENCE,
+                rule=reconcile.SANDBOX_ABSENCE,
                 lead_time=timedelta(hours=2),
             )
     reconcile.held(known, now)

@@ -11,35 +11,37 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 from custom_components.voltus.account.devices import device_id
 from custom_components.voltus.aiovoltus.models import Json
 from tests.builders import at, wire_dispatch
-from tests.voltus.stage import Stage
+from tests.voltus.harness import Harness
 
 type Dispatch = Mapping[str, Json]
 
 TO_COME = wire_dispatch(start=at(60), end=at(120))
 
 
-async def automate(stage: Stage, *only: str | None, **inputs: Any) -> list[ServiceCall]:
+async def automate(
+    harness: Harness, *only: str | None, **inputs: Any
+) -> list[ServiceCall]:
     """Make an automation from the blueprint, in London; return the messages to come.
 
     `only` has the sites (None: the account) that it is to be for.
     """
-    await stage.hass.config.async_set_time_zone("Europe/London")
-    calls = async_mock_service(stage.hass, "notify", "send_message")
-    await stage.set_up()
-    devices = [device_id(stage.hass, stage.entry.entry_id, each) for each in only]
+    await harness.hass.config.async_set_time_zone("Europe/London")
+    calls = async_mock_service(harness.hass, "notify", "send_message")
+    await harness.set_up()
+    devices = [device_id(harness.hass, harness.entry.entry_id, each) for each in only]
     inputs = {"people": ["notify.managers"], "devices": devices, **inputs}
     blueprint = {"path": "voltus/notify.yaml", "input": inputs}
     automation = {"id": "tell", "alias": "Tell", "use_blueprint": blueprint}
     config = {"automation": [automation]}
-    assert await async_setup_component(stage.hass, "automation", config)
-    await stage.settle()
+    assert await async_setup_component(harness.hass, "automation", config)
+    await harness.settle()
     return calls
 
 
-async def publish(stage: Stage, *dispatches: Dispatch) -> None:
+async def publish(harness: Harness, *dispatches: Dispatch) -> None:
     """Have Voltus say so, and us hear it."""
-    stage.publish(*dispatches)
-    await stage.poll()
+    harness.publish(*dispatches)
+    await harness.poll()
 
 
 def titles(calls: list[ServiceCall]) -> list[str]:
@@ -78,36 +80,36 @@ def messages(calls: list[ServiceCall]) -> list[str]:
     ids=["today", "sites", "open end", "no amount", "tomorrow", "over midnight"],
 )
 async def test_says_who_when_and_how_much(
-    stage: Stage, dispatch: Dispatch, message: str
+    harness: Harness, dispatch: Dispatch, message: str
 ) -> None:
-    calls = await automate(stage)
-    await publish(stage, dispatch)
+    calls = await automate(harness)
+    await publish(harness, dispatch)
     assert titles(calls) == ["Dispatch announced"]
     assert messages(calls) == [message]
     assert calls[0].data["entity_id"] == ["notify.managers"]
 
 
 async def test_tells_a_whole_dispatch(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    calls = await automate(stage)
-    await publish(stage, TO_COME)
-    await stage.move_to(at(60))
-    await stage.move_to(at(120))
+    calls = await automate(harness)
+    await publish(harness, TO_COME)
+    await harness.move_to(at(60))
+    await harness.move_to(at(120))
     assert titles(calls) == ["Dispatch announced", "Dispatch started", "Dispatch over"]
     assert set(messages(calls)) == {"Site s1: from 14:00 to 15:00, 100 kW."}
     assert "ERROR" not in caplog.text
 
 
-async def test_tells_that_a_dispatch_was_taken_back(stage: Stage) -> None:
-    calls = await automate(stage)
-    await publish(stage, TO_COME)
-    await publish(stage, TO_COME | {"authorized": False})
+async def test_tells_that_a_dispatch_was_taken_back(harness: Harness) -> None:
+    calls = await automate(harness)
+    await publish(harness, TO_COME)
+    await publish(harness, TO_COME | {"authorized": False})
     assert titles(calls)[1:] == ["Dispatch cancelled"]
     assert messages(calls)[1] == (
         "Site s1: from 14:00 to 15:00, 100 kW. Voltus has taken it back."
     )
-    await publish(stage, TO_COME)
+    await publish(harness, TO_COME)
     assert titles(calls)[2:] == ["Dispatch changed"]
     assert messages(calls)[2] == "Site s1: from 14:00 to 15:00, 100 kW."
 
@@ -131,36 +133,38 @@ async def test_tells_that_a_dispatch_was_taken_back(stage: Stage) -> None:
     ],
 )
 async def test_tells_of_other_times(
-    stage: Stage, start: Any, end: Any, message: str
+    harness: Harness, start: Any, end: Any, message: str
 ) -> None:
-    calls = await automate(stage)
-    await publish(stage, TO_COME)
-    await publish(stage, wire_dispatch(start=start, end=end))
+    calls = await automate(harness)
+    await publish(harness, TO_COME)
+    await publish(harness, wire_dispatch(start=start, end=end))
     assert titles(calls)[1:] == ["Dispatch changed"]
     assert messages(calls)[1:] == [message]
 
 
-async def test_keeps_other_changes_to_itself(stage: Stage) -> None:
-    calls = await automate(stage)
-    await publish(stage, TO_COME)
-    await publish(stage, wire_dispatch(start=at(60), end=at(120), sites={"s1": 5}))
+async def test_keeps_other_changes_to_itself(harness: Harness) -> None:
+    calls = await automate(harness)
+    await publish(harness, TO_COME)
+    await publish(harness, wire_dispatch(start=at(60), end=at(120), sites={"s1": 5}))
     assert titles(calls) == ["Dispatch announced"]
 
 
-async def test_tells_what_was_missed(stage: Stage) -> None:
-    calls = await automate(stage)
-    await publish(stage, wire_dispatch(start=at(-60), end=at(-10)))
+async def test_tells_what_was_missed(harness: Harness) -> None:
+    calls = await automate(harness)
+    await publish(harness, wire_dispatch(start=at(-60), end=at(-10)))
     assert titles(calls) == ["Dispatch missed"]
     assert messages(calls) == [
         "Site s1: from 12:00 to 12:50, 100 kW. It was over before its start could be told."
     ]
 
 
-async def test_warns_of_coming_back_while_another_dispatch_is_on(stage: Stage) -> None:
-    calls = await automate(stage, kinds=["over"])
-    await publish(stage, wire_dispatch(end=at(30)), wire_dispatch("d2", start=at(10)))
-    await stage.move_to(at(30))
-    await stage.move_to(at(60))
+async def test_warns_of_coming_back_while_another_dispatch_is_on(
+    harness: Harness,
+) -> None:
+    calls = await automate(harness, kinds=["over"])
+    await publish(harness, wire_dispatch(end=at(30)), wire_dispatch("d2", start=at(10)))
+    await harness.move_to(at(30))
+    await harness.move_to(at(60))
     assert titles(calls) == ["Dispatch over", "Dispatch over"]
     assert messages(calls) == [
         (
@@ -175,21 +179,21 @@ async def test_warns_of_coming_back_while_another_dispatch_is_on(stage: Stage) -
     ("tests", "told"), [(False, []), (True, ["Test dispatch announced"])]
 )
 async def test_tells_of_tests_only_where_they_are_asked_for(
-    stage: Stage, tests: bool, told: list[str]
+    harness: Harness, tests: bool, told: list[str]
 ) -> None:
-    calls = await automate(stage, tests=tests)
-    await publish(stage, TO_COME | {"test": True})
+    calls = await automate(harness, tests=tests)
+    await publish(harness, TO_COME | {"test": True})
     assert titles(calls) == told
 
 
-async def test_tells_of_no_site_that_is_ignored(stage: Stage) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"ignored_sites": ["s2"]}
+async def test_tells_of_no_site_that_is_ignored(harness: Harness) -> None:
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"ignored_sites": ["s2"]}
     )
-    calls = await automate(stage, tests=True)
+    calls = await automate(harness, tests=True)
     ignored = wire_dispatch("d2", start=at(60), sites={"s2": 10}, test=True)
     both = wire_dispatch(start=at(60), end=at(120), sites={"s1": 100, "s2": 10})
-    await publish(stage, ignored, both)
+    await publish(harness, ignored, both)
     assert messages(calls) == ["Site s1: from 14:00 to 15:00, 100 kW."]
 
 
@@ -202,11 +206,11 @@ async def test_tells_of_no_site_that_is_ignored(stage: Stage) -> None:
     ],
 )
 async def test_tells_what_was_chosen(
-    stage: Stage, kinds: list[str], told: list[str]
+    harness: Harness, kinds: list[str], told: list[str]
 ) -> None:
-    calls = await automate(stage, kinds=kinds)
-    await publish(stage, TO_COME)
-    await stage.move_to(at(60))
+    calls = await automate(harness, kinds=kinds)
+    await publish(harness, TO_COME)
+    await harness.move_to(at(60))
     assert titles(calls) == told
 
 
@@ -214,22 +218,22 @@ async def test_tells_what_was_chosen(
     ("chosen", "told"), [(None, True), ("s1", True), ("s2", False)]
 )
 async def test_tells_of_the_accounts_and_sites_that_were_chosen(
-    stage: Stage, chosen: str | None, told: bool
+    harness: Harness, chosen: str | None, told: bool
 ) -> None:
-    calls = await automate(stage, chosen)
-    await publish(stage, TO_COME)
+    calls = await automate(harness, chosen)
+    await publish(harness, TO_COME)
     assert bool(calls) is told
 
 
-async def test_other_actions_get_the_texts_too(stage: Stage) -> None:
-    other = async_mock_service(stage.hass, "notify", "mobile_app_phone")
+async def test_other_actions_get_the_texts_too(harness: Harness) -> None:
+    other = async_mock_service(harness.hass, "notify", "mobile_app_phone")
     data = {
         "title": "{{ title }}",
         "message": "{{ message }} {{ dispatch.dispatch_id }}",
     }
     action = {"action": "notify.mobile_app_phone", "data": data}
-    calls = await automate(stage, people=[], actions=[action])
-    await publish(stage, TO_COME)
+    calls = await automate(harness, people=[], actions=[action])
+    await publish(harness, TO_COME)
     assert calls == []
     (call,) = other
     assert call.data == {

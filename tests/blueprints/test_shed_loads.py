@@ -20,8 +20,8 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.voltus.const import DOMAIN
 from tests.builders import NOON, at, wire_dispatch
-from tests.house import House, Thermostat
-from tests.voltus.stage import Stage
+from tests.fake_loads import FakeLoads, Thermostat
+from tests.voltus.harness import Harness
 
 FREEZER, PUMP, FAN = "freezer", "pump", "fan"
 LOADS = ["switch.freezer", "switch.pump", "switch.fan", "switch.gone"]
@@ -30,255 +30,259 @@ STORE = "voltus.saved_states"
 
 
 @pytest.fixture
-def house() -> House:
+def loads() -> FakeLoads:
     """The freezer and the fan run, the pump does not, and it is cool in the hall."""
-    return House(
+    return FakeLoads(
         switches={FREEZER: True, PUMP: False, FAN: True},
         thermostats={"hall": Thermostat(HVACMode.COOL, 22, 23)},
     )
 
 
-async def automate(stage: Stage, house: House, **inputs: Any) -> None:
+async def automate(harness: Harness, loads: FakeLoads, **inputs: Any) -> None:
     """Move in, set Voltus up and make an automation from the blueprint."""
-    await house.move_in(stage.hass)
-    await stage.set_up()
-    await make_automation(stage, **inputs)
+    await loads.add_to_hass(harness.hass)
+    await harness.set_up()
+    await make_automation(harness, **inputs)
 
 
-async def make_automation(stage: Stage, **inputs: Any) -> None:
-    inputs = {"curtail": stage.entity_id("curtail", "s1"), "loads": LOADS, **inputs}
+async def make_automation(harness: Harness, **inputs: Any) -> None:
+    inputs = {"curtail": harness.entity_id("curtail", "s1"), "loads": LOADS, **inputs}
     blueprint = {"path": "voltus/shed_loads.yaml", "input": inputs}
     automation = {"id": "shed", "alias": "Shed", "use_blueprint": blueprint}
     config = {"automation": [automation]}
-    assert await async_setup_component(stage.hass, "automation", config)
-    await stage.settle()
+    assert await async_setup_component(harness.hass, "automation", config)
+    await harness.settle()
 
 
-async def curtail(stage: Stage, *, on: bool = True, kw: float | None = 100) -> None:
+async def curtail(harness: Harness, *, on: bool = True, kw: float | None = 100) -> None:
     """Have Voltus ask for curtailment from now on, or for none."""
     dispatch = wire_dispatch(start=NOON, end=at(600), sites={"s1": kw})
-    stage.publish(dispatch | {"authorized": on})
-    await stage.poll()
-    await pass_time(stage)
+    harness.publish(dispatch | {"authorized": on})
+    await harness.poll()
+    await pass_time(harness)
 
 
-def now(stage: Stage) -> datetime:
+def now(harness: Harness) -> datetime:
     """What time it is."""
-    return stage.freezer.time_to_freeze.replace(tzinfo=UTC)
+    return harness.freezer.time_to_freeze.replace(tzinfo=UTC)
 
 
-async def pass_time(stage: Stage, seconds: float = 1) -> None:
+async def pass_time(harness: Harness, seconds: float = 1) -> None:
     """Let some time pass, and see what the automation makes of it."""
-    await stage.move_to(now(stage) + timedelta(seconds=seconds))
+    await harness.move_to(now(harness) + timedelta(seconds=seconds))
 
 
-async def by_hand(stage: Stage, action: str, entity_id: str, **data: Any) -> None:
+async def by_hand(harness: Harness, action: str, entity_id: str, **data: Any) -> None:
     """Do something to a load by hand."""
     domain, name = action.split(".")
     data = {"entity_id": entity_id, **data}
-    await stage.hass.services.async_call(domain, name, data, blocking=True)
-    await stage.settle()
+    await harness.hass.services.async_call(domain, name, data, blocking=True)
+    await harness.settle()
 
 
-async def run_again(stage: Stage) -> None:
+async def run_again(harness: Harness) -> None:
     """Have the automation run for no reason."""
-    stage.hass.bus.async_fire("automation_reloaded")
-    await stage.settle()
+    harness.hass.bus.async_fire("automation_reloaded")
+    await harness.settle()
 
 
 # What is shed comes back
 
 
 async def test_sheds_and_puts_back_what_was_on(
-    stage: Stage, house: House, caplog: pytest.LogCaptureFixture
+    harness: Harness, loads: FakeLoads, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await automate(stage, house)
-    assert house.running == [FREEZER, FAN]
-    await curtail(stage)
-    assert house.running == []
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
+    await automate(harness, loads)
+    assert loads.running == [FREEZER, FAN]
+    await curtail(harness)
+    assert loads.running == []
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
     assert "ERROR" not in caplog.text
 
 
-async def test_a_whole_dispatch_by_the_clock(stage: Stage, house: House) -> None:
-    stage.publish(wire_dispatch(start=at(10), end=at(20)))
-    await automate(stage, house)
+async def test_a_whole_dispatch_by_the_clock(
+    harness: Harness, loads: FakeLoads
+) -> None:
+    harness.publish(wire_dispatch(start=at(10), end=at(20)))
+    await automate(harness, loads)
     for minutes, running in (
         (9.99, [FREEZER, FAN]),
         (10, []),
         (19.99, []),
         (20, [FREEZER, FAN]),
     ):
-        await stage.move_to(at(minutes))
-        assert house.running == running
+        await harness.move_to(at(minutes))
+        assert loads.running == running
 
 
 async def test_waits_while_the_sensor_is_unavailable(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    await curtail(stage)
-    entries = stage.hass.config_entries
-    await entries.async_unload(stage.entry.entry_id)
-    await run_again(stage)
-    assert stage.state("curtail", "s1").state == "unavailable"
-    assert house.running == []
-    await stage.set_up()
-    assert house.running == []
+    await automate(harness, loads)
+    await curtail(harness)
+    entries = harness.hass.config_entries
+    await entries.async_unload(harness.entry.entry_id)
+    await run_again(harness)
+    assert harness.state("curtail", "s1").state == "unavailable"
+    assert loads.running == []
+    await harness.set_up()
+    assert loads.running == []
 
-    await entries.async_unload(stage.entry.entry_id)
-    stage.publish(wire_dispatch(end=now(stage)))
-    await stage.set_up()
-    assert house.running == [FREEZER, FAN]
+    await entries.async_unload(harness.entry.entry_id)
+    harness.publish(wire_dispatch(end=now(harness)))
+    await harness.set_up()
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_sheds_at_a_start_in_the_middle_of_a_dispatch(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    stage.hass.set_state(CoreState.not_running)
-    stage.publish(wire_dispatch())
-    await automate(stage, house)
-    assert house.running == [FREEZER, FAN]
-    await stage.hass.async_start()
-    await stage.settle()
-    assert house.running == []
-    await stage.move_to(at(60))
-    assert house.running == [FREEZER, FAN]
+    harness.hass.set_state(CoreState.not_running)
+    harness.publish(wire_dispatch())
+    await automate(harness, loads)
+    assert loads.running == [FREEZER, FAN]
+    await harness.hass.async_start()
+    await harness.settle()
+    assert loads.running == []
+    await harness.move_to(at(60))
+    assert loads.running == [FREEZER, FAN]
 
 
-async def test_heals_when_automations_are_reloaded(stage: Stage, house: House) -> None:
-    stage.publish(wire_dispatch())
-    await automate(stage, house)
-    assert house.running == [FREEZER, FAN]
-    await run_again(stage)
-    assert house.running == []
+async def test_heals_when_automations_are_reloaded(
+    harness: Harness, loads: FakeLoads
+) -> None:
+    harness.publish(wire_dispatch())
+    await automate(harness, loads)
+    assert loads.running == [FREEZER, FAN]
+    await run_again(harness)
+    assert loads.running == []
 
 
 async def test_loses_nothing_when_dispatches_follow_fast(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
+    await automate(harness, loads)
     for _ in range(4):
-        stage.publish(wire_dispatch(end=None))
-        await stage.entry.runtime_data.async_refresh()
-        stage.publish(wire_dispatch(end=NOON, modification_number=1))
-        await stage.entry.runtime_data.async_refresh()
-    await stage.settle()
-    assert house.running == [FREEZER, FAN]
-    await curtail(stage)
-    assert house.running == []
+        harness.publish(wire_dispatch(end=None))
+        await harness.entry.runtime_data.async_refresh()
+        harness.publish(wire_dispatch(end=NOON, modification_number=1))
+        await harness.entry.runtime_data.async_refresh()
+    await harness.settle()
+    assert loads.running == [FREEZER, FAN]
+    await curtail(harness)
+    assert loads.running == []
 
 
 # Loads that are out of reach, or refuse
 
 
 async def test_sheds_a_load_that_comes_back_during_a_dispatch(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    house.reach(FREEZER, possible=False)
-    await curtail(stage)
-    house.reach(FREEZER, possible=True)
-    await stage.settle()
-    assert house.running == []
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
+    await automate(harness, loads)
+    loads.reach(FREEZER, possible=False)
+    await curtail(harness)
+    loads.reach(FREEZER, possible=True)
+    await harness.settle()
+    assert loads.running == []
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_puts_back_a_load_that_was_away_at_the_end(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    await curtail(stage)
-    house.reach(FREEZER, possible=False)
-    await curtail(stage, on=False)
-    assert house.running == [FAN]
-    house.reach(FREEZER, possible=True)
-    await stage.settle()
-    assert house.running == [FREEZER, FAN]
+    await automate(harness, loads)
+    await curtail(harness)
+    loads.reach(FREEZER, possible=False)
+    await curtail(harness, on=False)
+    assert loads.running == [FAN]
+    loads.reach(FREEZER, possible=True)
+    await harness.settle()
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_a_load_that_refuses_keeps_no_other_from_being_shed_and_put_back(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house, set_back=[HALL])
-    house.broken = {FREEZER}
-    await curtail(stage)
-    assert house.running == [FREEZER]
-    assert house.thermostats["hall"].aim == 25
-    house.broken = set()
-    await run_again(stage)
-    assert house.running == []
+    await automate(harness, loads, set_back=[HALL])
+    loads.broken = {FREEZER}
+    await curtail(harness)
+    assert loads.running == [FREEZER]
+    assert loads.thermostats["hall"].aim == 25
+    loads.broken = set()
+    await run_again(harness)
+    assert loads.running == []
 
-    house.broken = {FREEZER}
-    await curtail(stage, on=False)
-    assert house.running == [FAN]
-    assert house.thermostats["hall"].aim == 22
-    house.broken = set()
-    await run_again(stage)
-    assert house.running == [FREEZER, FAN]
+    loads.broken = {FREEZER}
+    await curtail(harness, on=False)
+    assert loads.running == [FAN]
+    assert loads.thermostats["hall"].aim == 22
+    loads.broken = set()
+    await run_again(harness)
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_a_load_taken_off_the_list_while_it_is_down_comes_back(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    await curtail(stage)
-    await stage.hass.services.async_call(
+    await automate(harness, loads)
+    await curtail(harness)
+    await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "automation.shed"}, blocking=True
     )
-    await stage.hass.services.async_call(
+    await harness.hass.services.async_call(
         DOMAIN, "save_states", {"scope": "shed", "entity_id": LOADS}, blocking=True
     )
-    await stage.hass.services.async_call(
+    await harness.hass.services.async_call(
         "automation", "turn_on", {"entity_id": "automation.shed"}, blocking=True
     )
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
 
 
 # What somebody changes meanwhile
 
 
 async def test_a_load_switched_on_again_is_left_alone_until_the_next_dispatch(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    await curtail(stage)
-    await by_hand(stage, "switch.turn_on", "switch.freezer")
-    await run_again(stage)
-    assert house.running == [FREEZER]
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
-    await curtail(stage)
-    assert house.running == []
+    await automate(harness, loads)
+    await curtail(harness)
+    await by_hand(harness, "switch.turn_on", "switch.freezer")
+    await run_again(harness)
+    assert loads.running == [FREEZER]
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
+    await curtail(harness)
+    assert loads.running == []
 
 
 async def test_a_load_that_was_off_and_is_switched_on_meanwhile_is_left_alone(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house)
-    await curtail(stage)
-    await by_hand(stage, "switch.turn_on", "switch.pump")
-    await run_again(stage)
-    assert house.running == [PUMP]
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, PUMP, FAN]
-    await curtail(stage)
-    assert house.running == []
+    await automate(harness, loads)
+    await curtail(harness)
+    await by_hand(harness, "switch.turn_on", "switch.pump")
+    await run_again(harness)
+    assert loads.running == [PUMP]
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, PUMP, FAN]
+    await curtail(harness)
+    assert loads.running == []
 
 
 async def test_a_load_switched_off_by_hand_after_it_was_switched_on_comes_back(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
     """It is as it was left: nobody can tell the one from the other."""
-    await automate(stage, house)
-    await curtail(stage)
-    await by_hand(stage, "switch.turn_on", "switch.freezer")
-    await by_hand(stage, "switch.turn_off", "switch.freezer")
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
+    await automate(harness, loads)
+    await curtail(harness)
+    await by_hand(harness, "switch.turn_on", "switch.freezer")
+    await by_hand(harness, "switch.turn_off", "switch.freezer")
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
 
 
 # Setting back
@@ -302,35 +306,35 @@ async def test_a_load_switched_off_by_hand_after_it_was_switched_on_comes_back(
     ],
 )
 async def test_heating_and_cooling_are_set_back_and_brought_back(
-    stage: Stage,
-    house: House,
+    harness: Harness,
+    loads: FakeLoads,
     mode: HVACMode,
     aim: float | tuple[float, float],
     current: float,
     set_back: float | tuple[float, float],
 ) -> None:
     before = Thermostat(mode, aim, current)
-    house.thermostats["hall"] = deepcopy(before)
-    await automate(stage, house, loads=[], set_back=[HALL], warmer=4, colder=2)
-    await curtail(stage)
-    assert house.thermostats["hall"] == Thermostat(mode, set_back, current)
-    await run_again(stage)
-    assert house.thermostats["hall"] == Thermostat(mode, set_back, current)
-    await curtail(stage, on=False)
+    loads.thermostats["hall"] = deepcopy(before)
+    await automate(harness, loads, loads=[], set_back=[HALL], warmer=4, colder=2)
+    await curtail(harness)
+    assert loads.thermostats["hall"] == Thermostat(mode, set_back, current)
+    await run_again(harness)
+    assert loads.thermostats["hall"] == Thermostat(mode, set_back, current)
+    await curtail(harness, on=False)
     # It goes in steps of half a degree.
     comes_back = 21.5 if aim == 21.7 else aim
-    assert house.thermostats["hall"] == Thermostat(mode, comes_back, current)
+    assert loads.thermostats["hall"] == Thermostat(mode, comes_back, current)
 
 
 async def test_warmth_changes_nothing_about_what_is_put_back(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await automate(stage, house, loads=[], set_back=[HALL])
-    await curtail(stage)
-    house.thermostats["hall"].current = 24
-    house.tell("hall")
-    await curtail(stage, on=False)
-    assert house.thermostats["hall"].aim == 22
+    await automate(harness, loads, loads=[], set_back=[HALL])
+    await curtail(harness)
+    loads.thermostats["hall"].current = 24
+    loads.tell("hall")
+    await curtail(harness, on=False)
+    assert loads.thermostats["hall"].aim == 22
 
 
 @pytest.mark.parametrize(
@@ -350,52 +354,58 @@ async def test_warmth_changes_nothing_about_what_is_put_back(
     ],
 )
 async def test_a_thermostat_set_by_hand_meanwhile_is_left_alone(
-    stage: Stage, house: House, action: str, data: dict[str, Any], left: Thermostat
+    harness: Harness,
+    loads: FakeLoads,
+    action: str,
+    data: dict[str, Any],
+    left: Thermostat,
 ) -> None:
-    await automate(stage, house, loads=[], set_back=[HALL])
-    await curtail(stage)
-    await by_hand(stage, action, HALL, **data)
-    await run_again(stage)
-    assert house.thermostats["hall"] == left
-    await curtail(stage, on=False)
-    assert house.thermostats["hall"] == left
+    await automate(harness, loads, loads=[], set_back=[HALL])
+    await curtail(harness)
+    await by_hand(harness, action, HALL, **data)
+    await run_again(harness)
+    assert loads.thermostats["hall"] == left
+    await curtail(harness, on=False)
+    assert loads.thermostats["hall"] == left
 
 
 async def test_an_air_conditioner_switched_on_meanwhile_is_left_alone(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    house.thermostats["hall"] = Thermostat(HVACMode.OFF, 22, 25)
-    await automate(stage, house, loads=[], set_back=[HALL])
-    await curtail(stage)
-    await by_hand(stage, "climate.set_hvac_mode", HALL, hvac_mode="cool")
-    await run_again(stage)
-    assert house.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
-    await curtail(stage, on=False)
-    assert house.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
+    loads.thermostats["hall"] = Thermostat(HVACMode.OFF, 22, 25)
+    await automate(harness, loads, loads=[], set_back=[HALL])
+    await curtail(harness)
+    await by_hand(harness, "climate.set_hvac_mode", HALL, hvac_mode="cool")
+    await run_again(harness)
+    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
+    await curtail(harness, on=False)
+    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
 
 
-async def test_what_is_to_be_off_is_not_set_back(stage: Stage, house: House) -> None:
-    await automate(stage, house, loads=[HALL], set_back=[HALL])
-    await curtail(stage)
-    assert house.thermostats["hall"] == Thermostat(HVACMode.OFF, 22, 23)
-    await curtail(stage, on=False)
-    assert house.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 23)
+async def test_what_is_to_be_off_is_not_set_back(
+    harness: Harness, loads: FakeLoads
+) -> None:
+    await automate(harness, loads, loads=[HALL], set_back=[HALL])
+    await curtail(harness)
+    assert loads.thermostats["hall"] == Thermostat(HVACMode.OFF, 22, 23)
+    await curtail(harness, on=False)
+    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 23)
 
 
 # Smaller dispatches
 
 
-async def spare(stage: Stage, house: House) -> None:
+async def spare(harness: Harness, loads: FakeLoads) -> None:
     """Spare the fan and the hall below 80 kW."""
-    stage.publish()
-    await house.move_in(stage.hass)
-    await stage.set_up()
+    harness.publish()
+    await loads.add_to_hass(harness.hass)
+    await harness.set_up()
     await make_automation(
-        stage,
+        harness,
         set_back=[HALL],
         spared=["switch.fan", HALL],
         threshold=80,
-        commitment=stage.entity_id("commitment", "s1"),
+        commitment=harness.entity_id("commitment", "s1"),
     )
 
 
@@ -404,41 +414,41 @@ async def spare(stage: Stage, house: House) -> None:
     [(0, True), (79.9, True), (80, False), (100, False), (None, False)],
 )
 async def test_spares_loads_below_an_amount(
-    stage: Stage, house: House, kw: float | None, spared: bool
+    harness: Harness, loads: FakeLoads, kw: float | None, spared: bool
 ) -> None:
-    await spare(stage, house)
-    await curtail(stage, kw=kw)
-    assert house.running == ([FAN] if spared else [])
-    assert house.thermostats["hall"].aim == (22 if spared else 25)
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
-    assert house.thermostats["hall"].aim == 22
+    await spare(harness, loads)
+    await curtail(harness, kw=kw)
+    assert loads.running == ([FAN] if spared else [])
+    assert loads.thermostats["hall"].aim == (22 if spared else 25)
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
+    assert loads.thermostats["hall"].aim == 22
 
 
 @pytest.mark.parametrize("more", [90, None])
 async def test_spared_loads_join_in_when_the_amount_grows_and_stay_down(
-    stage: Stage, house: House, more: float | None
+    harness: Harness, loads: FakeLoads, more: float | None
 ) -> None:
-    await spare(stage, house)
+    await spare(harness, loads)
     for kw, running in ((50, [FAN]), (more, []), (50, [])):
-        await curtail(stage, kw=kw)
-        assert house.running == running
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER, FAN]
+        await curtail(harness, kw=kw)
+        assert loads.running == running
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_spared_loads_wait_while_the_amount_is_unavailable(
-    stage: Stage, house: House
+    harness: Harness, loads: FakeLoads
 ) -> None:
-    await spare(stage, house)
-    commitment = stage.entity_id("commitment", "s1")
-    await curtail(stage, kw=50)
-    stage.hass.states.async_set(commitment, "unavailable")
-    await run_again(stage)
-    assert house.running == [FAN]
-    stage.hass.states.async_set(commitment, "unknown")
-    await stage.settle()
-    assert house.running == []
+    await spare(harness, loads)
+    commitment = harness.entity_id("commitment", "s1")
+    await curtail(harness, kw=50)
+    harness.hass.states.async_set(commitment, "unavailable")
+    await run_again(harness)
+    assert loads.running == [FAN]
+    harness.hass.states.async_set(commitment, "unknown")
+    await harness.settle()
+    assert loads.running == []
 
 
 @pytest.mark.parametrize(
@@ -451,65 +461,67 @@ async def test_spared_loads_wait_while_the_amount_is_unavailable(
     ],
 )
 async def test_the_amount_may_be_shown_in_another_unit(
-    stage: Stage, house: House, amount: str, unit: str, running: list[str]
+    harness: Harness, loads: FakeLoads, amount: str, unit: str, running: list[str]
 ) -> None:
-    await spare(stage, house)
-    await curtail(stage, kw=10)
+    await spare(harness, loads)
+    await curtail(harness, kw=10)
     attributes = {"unit_of_measurement": unit}
-    stage.hass.states.async_set(stage.entity_id("commitment", "s1"), amount, attributes)
-    await stage.settle()
-    assert house.running == running
+    harness.hass.states.async_set(
+        harness.entity_id("commitment", "s1"), amount, attributes
+    )
+    await harness.settle()
+    assert loads.running == running
 
 
 # Putting back one after another
 
 
 async def test_loads_come_back_one_after_another(
-    stage: Stage, house: House, patience: Callable[[], None]
+    harness: Harness, loads: FakeLoads, patience: Callable[[], None]
 ) -> None:
-    await automate(stage, house, set_back=[HALL], pause=30)
+    await automate(harness, loads, set_back=[HALL], pause=30)
     patience()
-    await curtail(stage)
-    await curtail(stage, on=False)
-    assert (house.running, house.thermostats["hall"].aim) == ([FREEZER], 25)
-    await pass_time(stage, 27)
-    assert (house.running, house.thermostats["hall"].aim) == ([FREEZER], 25)
-    await pass_time(stage, 2)
+    await curtail(harness)
+    await curtail(harness, on=False)
+    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER], 25)
+    await pass_time(harness, 27)
+    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER], 25)
+    await pass_time(harness, 2)
     # The pump was off: nobody waits for it.
-    assert (house.running, house.thermostats["hall"].aim) == ([FREEZER, FAN], 25)
-    await pass_time(stage, 30)
-    assert (house.running, house.thermostats["hall"].aim) == ([FREEZER, FAN], 22)
+    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER, FAN], 25)
+    await pass_time(harness, 30)
+    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER, FAN], 22)
 
 
 async def test_a_new_dispatch_ends_the_wait(
-    stage: Stage, house: House, patience: Callable[[], None]
+    harness: Harness, loads: FakeLoads, patience: Callable[[], None]
 ) -> None:
-    await automate(stage, house, pause=600)
+    await automate(harness, loads, pause=600)
     patience()
-    await curtail(stage)
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER]
-    await curtail(stage)
-    assert house.running == []
-    await curtail(stage, on=False)
-    await pass_time(stage, 600)
-    assert house.running == [FREEZER, FAN]
+    await curtail(harness)
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER]
+    await curtail(harness)
+    assert loads.running == []
+    await curtail(harness, on=False)
+    await pass_time(harness, 600)
+    assert loads.running == [FREEZER, FAN]
 
 
 async def test_the_wait_goes_on_after_a_restart(
-    stage: Stage,
-    house: House,
+    harness: Harness,
+    loads: FakeLoads,
     hass_config_dir: str,
     patience: Callable[[], None],
 ) -> None:
-    await automate(stage, house, pause=30)
+    await automate(harness, loads, pause=30)
     patience()
-    await curtail(stage)
-    await curtail(stage, on=False)
-    assert house.running == [FREEZER]
-    async with next_start(stage, hass_config_dir, stage.disk()) as second:
-        await start(second, house, pause=30)
-        assert house.running == [FREEZER, FAN]
+    await curtail(harness)
+    await curtail(harness, on=False)
+    assert loads.running == [FREEZER]
+    async with next_start(harness, hass_config_dir, harness.disk()) as second:
+        await start(second, loads, pause=30)
+        assert loads.running == [FREEZER, FAN]
 
 
 # Killed at any step
@@ -517,13 +529,13 @@ async def test_the_wait_goes_on_after_a_restart(
 
 @asynccontextmanager
 async def next_start(
-    stage: Stage, config_dir: str, disk: dict[str, Any]
-) -> AsyncIterator[Stage]:
+    harness: Harness, config_dir: str, disk: dict[str, Any]
+) -> AsyncIterator[Harness]:
     """Start Home Assistant anew upon what the last one has left on the disk."""
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
-    await stage.settle()
-    stage.storage.clear()
-    stage.storage.update(disk)
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
+    await harness.settle()
+    harness.storage.clear()
+    harness.storage.update(disk)
     async with async_test_home_assistant(config_dir=config_dir) as hass:
         hass.data.pop(DATA_CUSTOM_COMPONENTS)
         hass.set_state(CoreState.not_running)
@@ -531,20 +543,22 @@ async def next_start(
         entry = MockConfigEntry(
             domain=DOMAIN,
             entry_id="account",
-            title=stage.entry.title,
-            data=stage.entry.data,
+            title=harness.entry.title,
+            data=harness.entry.data,
         )
         entry.add_to_hass(hass)
-        yield Stage(hass, stage.freezer, stage.voltus, stage.url, entry, stage.storage)
+        yield Harness(
+            hass, harness.freezer, harness.voltus, harness.url, entry, harness.storage
+        )
         await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_stop(force=True)
 
 
-async def start(stage: Stage, house: House, **inputs: Any) -> None:
+async def start(harness: Harness, loads: FakeLoads, **inputs: Any) -> None:
     """Start up with the loads, Voltus and the automation."""
-    await automate(stage, house, **inputs)
-    await stage.hass.async_start()
-    await stage.settle()
+    await automate(harness, loads, **inputs)
+    await harness.hass.async_start()
+    await harness.settle()
 
 
 @dataclass
@@ -554,7 +568,7 @@ class Fate:
     That is all a killed one could have done; `disk` is what it has left.
     """
 
-    stage: Stage
+    harness: Harness
     last: int | None = None
     calls: list[str] = field(default_factory=list)
     disk: dict[str, Any] | None = None
@@ -562,7 +576,7 @@ class Fate:
     def take_hold(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Come between Home Assistant and its actions from now on."""
         call = ServiceRegistry.async_call
-        services = self.stage.hass.services
+        services = self.harness.hass.services
 
         async def async_call(
             registry: ServiceRegistry,
@@ -580,7 +594,7 @@ class Fate:
     @callback
     def _go_on(self, name: str) -> None:
         if len(self.calls) == self.last and self.disk is None:
-            self.disk = self.stage.disk()
+            self.disk = self.harness.disk()
         if self.disk is not None:
             raise HomeAssistantError("killed")
         self.calls.append(name)
@@ -603,61 +617,61 @@ CALLS = [
 INPUTS: dict[str, Any] = {"set_back": [HALL], "pause": 30}
 
 
-async def live_through(stage: Stage, until: Callable[[], bool]) -> None:
+async def live_through(harness: Harness, until: Callable[[], bool]) -> None:
     """Let ten minutes pass in steps, to the end or until something has happened."""
     for minutes in (1, 2, 5, 8, 9, 9.6, 10.2, 10.8):
         if until():
             return
-        if at(minutes) > now(stage):
-            await stage.move_to(at(minutes))
+        if at(minutes) > now(harness):
+            await harness.move_to(at(minutes))
 
 
-def is_down(house: House) -> bool:
-    return not house.running and house.thermostats["hall"].aim == 25
+def is_down(loads: FakeLoads) -> bool:
+    return not loads.running and loads.thermostats["hall"].aim == 25
 
 
 async def test_the_steps_of_a_dispatch(
-    stage: Stage,
-    house: House,
+    harness: Harness,
+    loads: FakeLoads,
     monkeypatch: pytest.MonkeyPatch,
     patience: Callable[[], None],
 ) -> None:
-    stage.publish(wire_dispatch(start=at(1), end=at(9)))
-    await automate(stage, house, **INPUTS)
-    fate = Fate(stage)
+    harness.publish(wire_dispatch(start=at(1), end=at(9)))
+    await automate(harness, loads, **INPUTS)
+    fate = Fate(harness)
     fate.take_hold(monkeypatch)
     patience()
-    await live_through(stage, until=lambda: False)
+    await live_through(harness, until=lambda: False)
     assert fate.calls == CALLS
 
 
 @pytest.mark.parametrize("minutes_down", [0, 60])
 @pytest.mark.parametrize("last", range(len(CALLS)), ids=lambda n: f"{n}-{CALLS[n]}")
 async def test_a_kill_at_any_step_loses_nothing(
-    stage: Stage,
-    house: House,
+    harness: Harness,
+    loads: FakeLoads,
     hass_config_dir: str,
     monkeypatch: pytest.MonkeyPatch,
     patience: Callable[[], None],
     last: int,
     minutes_down: int,
 ) -> None:
-    before = deepcopy((house.switches, house.thermostats))
-    stage.publish(wire_dispatch(start=at(1), end=at(9)))
-    await automate(stage, house, **INPUTS)
-    fate = Fate(stage, last)
+    before = deepcopy((loads.switches, loads.thermostats))
+    harness.publish(wire_dispatch(start=at(1), end=at(9)))
+    await automate(harness, loads, **INPUTS)
+    fate = Fate(harness, last)
     fate.take_hold(monkeypatch)
     patience()
-    await live_through(stage, until=lambda: fate.disk is not None)
+    await live_through(harness, until=lambda: fate.disk is not None)
     assert fate.disk
 
-    async with next_start(stage, hass_config_dir, fate.disk) as second:
-        stage.freezer.tick(timedelta(minutes=minutes_down))
-        await start(second, house, **INPUTS)
+    async with next_start(harness, hass_config_dir, fate.disk) as second:
+        harness.freezer.tick(timedelta(minutes=minutes_down))
+        await start(second, loads, **INPUTS)
         while second.curtails("s1"):
-            assert is_down(house)
+            assert is_down(loads)
             await pass_time(second, 60)
         for _ in range(4):
             await pass_time(second, 31)
-        assert (house.switches, house.thermostats) == before
+        assert (loads.switches, loads.thermostats) == before
         assert not second.storage.get(STORE, {}).get("data")

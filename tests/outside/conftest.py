@@ -5,11 +5,11 @@ import signal
 
 import pytest
 
-from demo import stage
+from demo import harness
 from demo.process import make_config
 from sandbox.server import LocalVoltus, serve
 
-from .stage import KEY, Home, new_home
+from .harness import KEY, Home, new_home
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,6 +64,6 @@ async def cut_off(home: Home) -> str:
         }
     ]
     async with serve(voltus) as url:
-        entry_id = await stage.add_integration(home.api, url, "harbor-key")
+        entry_id = await harness.add_integration(home.api, url, "harbor-key")
     await home.rename(entry_id, "Voltus Harbor")
     return "binary_sensor.voltus_harbor_connection"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from demo import stage
+from demo import harness
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 
-from .stage import DOMAIN, HILLTOP, RIVERSIDE, Home, dispatch, publish
+from .harness import DOMAIN, HILLTOP, RIVERSIDE, Home, dispatch, publish
 
 OF_EACH_SITE = {
     "curtail",
@@ -34,7 +34,7 @@ HILLTOP_CURTAIL = "binary_sensor.hilltop_workshop_curtail"
 @pytest.fixture(scope="module")
 async def entry_id(home: Home, voltus_url: str) -> AsyncIterator[str]:
     """An account set up through the forms, until the end of these tests."""
-    entry_id = await stage.add_integration(home.api, voltus_url)
+    entry_id = await harness.add_integration(home.api, voltus_url)
     yield entry_id
     path = f"config/config_entries/entry/{entry_id}"
     await home.api.request("DELETE", path)

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from demo import stage
+from demo import harness
 from sandbox.server import LocalVoltus, serve
 
-from .stage import KEY, LOADED_CUSTOM, ROOT, new_home
+from .harness import KEY, LOADED_CUSTOM, ROOT, new_home
 
 CONFIGURATION = """
 config:
@@ -36,9 +36,9 @@ async def test_it_runs_without_a_warning_of_its_own(tmp_path: Path) -> None:
     unpack(tmp_path)
     (tmp_path / "configuration.yaml").write_text(CONFIGURATION)
     async with serve(LocalVoltus([KEY])) as voltus, new_home(tmp_path, {}) as home:
-        await stage.add_integration(home.api, voltus)
+        await harness.add_integration(home.api, voltus)
         await home.until_state("binary_sensor.voltus_sandbox_connection", "on")
         await home.stop()
 
-    (complaint,) = home.complaints()
-    assert LOADED_CUSTOM in complaint
+    (warning,) = home.warnings()
+    assert LOADED_CUSTOM in warning

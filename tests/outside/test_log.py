@@ -2,7 +2,7 @@
 
 import re
 
-from .stage import LOADED_CUSTOM, Home
+from .harness import LOADED_CUSTOM, Home
 
 EXPECTED = re.compile(
     rf"{LOADED_CUSTOM}"
@@ -12,8 +12,8 @@ EXPECTED = re.compile(
 
 
 async def test_no_deprecation_no_warning_and_no_traceback_names_us(home: Home) -> None:
-    complaints = home.complaints()
-    assert any(LOADED_CUSTOM in complaint for complaint in complaints)
-    unexpected = [each for each in complaints if not EXPECTED.search(each)]
+    warnings = home.warnings()
+    assert any(LOADED_CUSTOM in warning for warning in warnings)
+    unexpected = [each for each in warnings if not EXPECTED.search(each)]
     assert unexpected == []
-    assert not [each for each in complaints if "Traceback" in each]
+    assert not [each for each in warnings if "Traceback" in each]

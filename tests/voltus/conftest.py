@@ -1,4 +1,4 @@
-"""What the tests of the integration share, besides the stage of tests/conftest.py."""
+"""What the tests of the integration share, besides the harness of tests/conftest.py."""
 
 from homeassistant.core import HomeAssistant
 import pytest

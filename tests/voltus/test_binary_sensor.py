@@ -18,7 +18,7 @@ from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import Stage
+from .harness import Harness
 
 SECOND = timedelta(seconds=1)
 
@@ -29,18 +29,18 @@ def edges(states: list[str]) -> list[str]:
 
 
 async def test_every_binary_sensor_while_a_dispatch_is_under_way(
-    stage: Stage, snapshot: SnapshotAssertion
+    harness: Harness, snapshot: SnapshotAssertion
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(-10), at(60), {"s1": 100.0}),
         wire_dispatch("d2", at(30), at(90), {"s1": 50.0, "s2": 25.0}),
     )
     with patch("custom_components.voltus.PLATFORMS", [Platform.BINARY_SENSOR]):
-        await stage.set_up()
+        await harness.set_up()
         await snapshot_platform(
-            stage.hass, er.async_get(stage.hass), snapshot, stage.entry.entry_id
+            harness.hass, er.async_get(harness.hass), snapshot, harness.entry.entry_id
         )
-        await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+        await harness.hass.config_entries.async_unload(harness.entry.entry_id)
 
 
 @pytest.mark.parametrize(
@@ -67,165 +67,171 @@ async def test_every_binary_sensor_while_a_dispatch_is_under_way(
     ],
 )
 async def test_a_dispatch_with_a_lead_time_of_six_minutes(
-    stage: Stage, now: datetime, curtail: str, active: str
+    harness: Harness, now: datetime, curtail: str, active: str
 ) -> None:
-    stage.hass.config_entries.async_update_entry(stage.entry, options={"lead_time": 6})
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    await stage.move_to(now)
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"lead_time": 6}
+    )
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    await harness.move_to(now)
     for site in ("s1", None):
-        assert stage.state("curtail", site).state == curtail
-        assert stage.state("dispatch_active", site).state == active
-    assert stage.state("curtail", "s2").state == "off"
+        assert harness.state("curtail", site).state == curtail
+        assert harness.state("dispatch_active", site).state == active
+    assert harness.state("curtail", "s2").state == "off"
 
 
-async def test_the_account_curtails_while_any_site_does(stage: Stage) -> None:
-    stage.publish(
+async def test_the_account_curtails_while_any_site_does(harness: Harness) -> None:
+    harness.publish(
         wire_dispatch("d1", at(0), at(20), {"s1": 100.0}),
         wire_dispatch("d2", at(10), at(30), {"s2": 50.0}),
     )
-    await stage.set_up()
-    assert [stage.curtails(x) for x in ("s1", "s2", None)] == [True, False, True]
-    await stage.move_to(at(10))
-    assert [stage.curtails(x) for x in ("s1", "s2", None)] == [True, True, True]
-    await stage.move_to(at(20))
-    assert [stage.curtails(x) for x in ("s1", "s2", None)] == [False, True, True]
-    await stage.move_to(at(30))
-    assert [stage.curtails(x) for x in ("s1", "s2", None)] == [False, False, False]
-    assert edges(stage.written_states("curtail")) == ["on", "off"]
+    await harness.set_up()
+    assert [harness.curtails(x) for x in ("s1", "s2", None)] == [True, False, True]
+    await harness.move_to(at(10))
+    assert [harness.curtails(x) for x in ("s1", "s2", None)] == [True, True, True]
+    await harness.move_to(at(20))
+    assert [harness.curtails(x) for x in ("s1", "s2", None)] == [False, True, True]
+    await harness.move_to(at(30))
+    assert [harness.curtails(x) for x in ("s1", "s2", None)] == [False, False, False]
+    assert edges(harness.written_states("curtail")) == ["on", "off"]
 
 
 async def test_dispatches_one_after_the_other_are_one_curtailment(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(0), at(20)),
         wire_dispatch("d2", at(20) + SECOND / 2, at(40)),
     )
-    await stage.set_up()
+    await harness.set_up()
     for minute in (10, 20, 20.1, 30, 40):
-        await stage.move_to(at(minute))
-    assert edges(stage.written_states("curtail", "s1")) == ["on", "off"]
+        await harness.move_to(at(minute))
+    assert edges(harness.written_states("curtail", "s1")) == ["on", "off"]
 
 
-async def test_the_attributes_tell_who_asks_for_how_much(stage: Stage) -> None:
-    stage.publish(
+async def test_the_attributes_tell_who_asks_for_how_much(harness: Harness) -> None:
+    harness.publish(
         wire_dispatch("d2", at(0), at(20), {"s1": 100.0, "s2": None}),
         wire_dispatch("d1", at(10), at(30), {"s1": 0.0}),
         wire_dispatch("later", at(40), at(50), {"s1": 10.0}),
     )
-    await stage.set_up()
-    await stage.move_to(at(10))
+    await harness.set_up()
+    await harness.move_to(at(10))
 
-    site = stage.state("curtail", "s1").attributes
+    site = harness.state("curtail", "s1").attributes
     assert site["dispatch_ids"] == ["d1", "d2"]
     assert site["by_dispatch"] == {"d1": 0.0, "d2": 100.0}
-    account = stage.state("curtail").attributes
+    account = harness.state("curtail").attributes
     assert account["dispatch_ids"] == ["d1", "d2"]
     assert account["by_dispatch"] == {"d1": 0.0, "d2": None}
 
-    await stage.move_to(at(30))
+    await harness.move_to(at(30))
     for entity_id in (None, "s1"):
-        attributes = stage.state("curtail", entity_id).attributes
+        attributes = harness.state("curtail", entity_id).attributes
         assert attributes["dispatch_ids"] == []
         assert attributes["by_dispatch"] == {}
 
 
-async def test_a_test_curtails_only_where_the_operator_wants_it(stage: Stage) -> None:
-    stage.publish(wire_dispatch(test=True))
-    await stage.set_up()
-    assert not stage.curtails("s1")
-    assert stage.state("dispatch_active", "s1").state == "off"
-    assert stage.state("curtail", "s1").attributes["test"] is False
+async def test_a_test_curtails_only_where_the_operator_wants_it(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch(test=True))
+    await harness.set_up()
+    assert not harness.curtails("s1")
+    assert harness.state("dispatch_active", "s1").state == "off"
+    assert harness.state("curtail", "s1").attributes["test"] is False
 
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"act_on_test_dispatches": True}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"act_on_test_dispatches": True}
     )
-    await stage.settle()
-    assert stage.curtails("s1")
-    assert stage.state("curtail", "s1").attributes["test"] is True
-    assert stage.state("curtail").attributes["test"] is True
-    assert stage.state("curtail", "s2").attributes["test"] is False
+    await harness.settle()
+    assert harness.curtails("s1")
+    assert harness.state("curtail", "s1").attributes["test"] is True
+    assert harness.state("curtail").attributes["test"] is True
+    assert harness.state("curtail", "s2").attributes["test"] is False
 
 
-async def test_a_test_beside_a_real_dispatch_is_no_test(stage: Stage) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"act_on_test_dispatches": True}
+async def test_a_test_beside_a_real_dispatch_is_no_test(harness: Harness) -> None:
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"act_on_test_dispatches": True}
     )
-    stage.publish(
+    harness.publish(
         wire_dispatch("real", at(0), at(10)),
         wire_dispatch("test", at(0), at(20), test=True),
     )
-    await stage.set_up()
-    assert stage.state("curtail", "s1").attributes["test"] is False
-    await stage.move_to(at(10))
-    assert stage.state("curtail", "s1").attributes["test"] is True
-    assert stage.curtails("s1")
+    await harness.set_up()
+    assert harness.state("curtail", "s1").attributes["test"] is False
+    await harness.move_to(at(10))
+    assert harness.state("curtail", "s1").attributes["test"] is True
+    assert harness.curtails("s1")
 
 
-async def test_a_cancelled_dispatch_never_curtails(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(10), at(20), authorized=False))
-    await stage.move_to(at(5))
-    await stage.move_to(at(15))
-    assert stage.written_states("curtail", "s1") == ["off"]
+async def test_a_cancelled_dispatch_never_curtails(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(10), at(20), authorized=False))
+    await harness.move_to(at(5))
+    await harness.move_to(at(15))
+    assert harness.written_states("curtail", "s1") == ["off"]
 
 
 async def test_the_connection_is_off_through_an_outage_and_all_else_stands(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(10)))
-    await stage.set_up()
-    assert stage.state("connection").state == "on"
+    harness.publish(wire_dispatch("d1", at(-10), at(10)))
+    await harness.set_up()
+    assert harness.state("connection").state == "on"
 
-    stage.voltus.faults = Faults(status=500)
-    await stage.move_to(at(1))
-    assert stage.state("connection").state == "off"
-    assert stage.curtails("s1")
-    await stage.move_to(at(10))
-    assert not stage.curtails("s1")
+    harness.voltus.faults = Faults(status=500)
+    await harness.move_to(at(1))
+    assert harness.state("connection").state == "off"
+    assert harness.curtails("s1")
+    await harness.move_to(at(10))
+    assert not harness.curtails("s1")
 
-    stage.voltus.faults = Faults()
-    await stage.move_to(at(11))
-    assert stage.state("connection").state == "on"
-    assert {state for _, state in stage.written}.isdisjoint({"unavailable"})
+    harness.voltus.faults = Faults()
+    await harness.move_to(at(11))
+    assert harness.state("connection").state == "on"
+    assert {state for _, state in harness.written}.isdisjoint({"unavailable"})
 
 
 async def test_the_connection_is_off_where_polling_is_switched_off(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(0), at(10)))
-    await stage.set_up()
-    stage.hass.config_entries.async_update_entry(stage.entry, pref_disable_polling=True)
-    await stage.settle()
-    assert stage.state("connection").state == "off"
-    assert stage.curtails("s1")
-    await stage.move_to(at(10))
-    assert not stage.curtails("s1")
-
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, pref_disable_polling=False
+    harness.publish(wire_dispatch("d1", at(0), at(10)))
+    await harness.set_up()
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, pref_disable_polling=True
     )
-    await stage.settle()
-    assert stage.state("connection").state == "on"
+    await harness.settle()
+    assert harness.state("connection").state == "off"
+    assert harness.curtails("s1")
+    await harness.move_to(at(10))
+    assert not harness.curtails("s1")
+
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, pref_disable_polling=False
+    )
+    await harness.settle()
+    assert harness.state("connection").state == "on"
 
 
-async def test_two_accounts_may_hold_the_same_site(stage: Stage) -> None:
-    stage.voltus.accounts["other-key"] = stage.voltus.accounts["sandbox-key"]
+async def test_two_accounts_may_hold_the_same_site(harness: Harness) -> None:
+    harness.voltus.accounts["other-key"] = harness.voltus.accounts["sandbox-key"]
     other = MockConfigEntry(
         domain=DOMAIN,
         entry_id="other",
         title="Voltus",
-        data={CONF_URL: stage.url, CONF_API_KEY: "other-key"},
+        data={CONF_URL: harness.url, CONF_API_KEY: "other-key"},
         options={"ignored_sites": ["s2"]},
     )
-    other.add_to_hass(stage.hass)
-    stage.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
-    await stage.set_up()
+    other.add_to_hass(harness.hass)
+    harness.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
+    await harness.set_up()
 
-    registry = er.async_get(stage.hass)
-    ours = {entity.unique_id for entity in stage.entities()}
+    registry = er.async_get(harness.hass)
+    ours = {entity.unique_id for entity in harness.entities()}
     theirs = {
         entity.unique_id
         for entity in er.async_entries_for_config_entry(registry, "other")
@@ -237,17 +243,17 @@ async def test_two_accounts_may_hold_the_same_site(stage: Stage) -> None:
     for unique_id in ("account_s1_curtail", "other_s1_curtail", "other_curtail"):
         entity_id = registry.async_get_entity_id("binary_sensor", DOMAIN, unique_id)
         assert entity_id
-        assert stage.hass.states.is_state(entity_id, "on")
+        assert harness.hass.states.is_state(entity_id, "on")
 
-    devices = dr.async_get(stage.hass)
+    devices = dr.async_get(harness.hass)
     assert devices.async_get_device_by_identifier((DOMAIN, "account_s1"), "account")
     assert devices.async_get_device_by_identifier((DOMAIN, "other_s1"), "other")
 
 
-async def test_names_tell_the_account_from_its_sites(stage: Stage) -> None:
-    await stage.set_up()
+async def test_names_tell_the_account_from_its_sites(harness: Harness) -> None:
+    await harness.set_up()
     assert {
-        stage.entity_id(key, site): stage.state(key, site).name
+        harness.entity_id(key, site): harness.state(key, site).name
         for key in ("curtail", "dispatch_active")
         for site in ("s1", None)
     } == {
@@ -263,18 +269,18 @@ async def test_names_tell_the_account_from_its_sites(stage: Stage) -> None:
 
 
 async def test_an_unchanged_poll_writes_nothing_and_a_change_only_what_it_changes(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", NOON, at(60), {"s1": 100.0}))
-    await stage.set_up()
-    stage.written.clear()
+    harness.publish(wire_dispatch("d1", NOON, at(60), {"s1": 100.0}))
+    await harness.set_up()
+    harness.written.clear()
     for minute in (1, 2, 3):
-        await stage.move_to(at(minute))
-    assert stage.written == []
+        await harness.move_to(at(minute))
+    assert harness.written == []
 
-    stage.publish(wire_dispatch("d1", NOON, at(60), {"s1": 100.0, "s2": 5.0}))
-    await stage.move_to(at(4))
-    assert {entity_id for entity_id, _ in stage.written if "site_s1" in entity_id} == (
-        set()
-    )
-    assert stage.written_states("curtail", "s2") == ["on"]
+    harness.publish(wire_dispatch("d1", NOON, at(60), {"s1": 100.0, "s2": 5.0}))
+    await harness.move_to(at(4))
+    assert {
+        entity_id for entity_id, _ in harness.written if "site_s1" in entity_id
+    } == (set())
+    assert harness.written_states("curtail", "s2") == ["on"]

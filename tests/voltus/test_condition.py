@@ -16,7 +16,7 @@ from custom_components.voltus.const import DOMAIN
 from tests.builders import at, wire_dispatch
 from tests.test_readme import ROOT, named, rows
 
-from .stage import Stage
+from .harness import Harness
 
 PAGE = ROOT / "docs" / "triggers.md"
 SITES = {"s1": 100.0}
@@ -26,10 +26,10 @@ BOTH = {"s1": 100.0, "s2": 50.0}
 class Question:
     """An automation whose only condition is ours."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, harness: Harness) -> None:
         """Ask nothing yet."""
-        self._hass = stage.hass
-        self._passed = async_capture_events(stage.hass, "passed")
+        self._hass = harness.hass
+        self._passed = async_capture_events(harness.hass, "passed")
 
     async def put(self, target: dict[str, Any], **options: Any) -> None:
         """Set up the automation; a refused one fails here."""
@@ -59,34 +59,36 @@ class Question:
 
 
 @pytest.fixture
-def question(stage: Stage) -> Question:
+def question(harness: Harness) -> Question:
     """Ask nothing yet."""
-    return Question(stage)
+    return Question(harness)
 
 
-TARGETS: dict[str, Callable[[Stage], dict[str, Any]]] = {
-    "a device": lambda stage: {"device_id": stage.device("s1")},
-    "the account": lambda stage: {"device_id": stage.device()},
-    "an area": lambda stage: {"area_id": stage.in_area("s1", None)},
-    "its sensor": lambda stage: {"entity_id": stage.entity_id("curtail", "s1")},
+TARGETS: dict[str, Callable[[Harness], dict[str, Any]]] = {
+    "a device": lambda harness: {"device_id": harness.device("s1")},
+    "the account": lambda harness: {"device_id": harness.device()},
+    "an area": lambda harness: {"area_id": harness.in_area("s1", None)},
+    "its sensor": lambda harness: {"entity_id": harness.entity_id("curtail", "s1")},
 }
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_it_holds_while_curtail_is_on_and_no_longer(
-    stage: Stage,
+    harness: Harness,
     question: Question,
-    target: Callable[[Stage], dict[str, Any]],
+    target: Callable[[Harness], dict[str, Any]],
     behavior: str,
 ) -> None:
-    stage.hass.config_entries.async_update_entry(stage.entry, options={"lead_time": 5})
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await question.put(target(stage), behavior=behavior)
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"lead_time": 5}
+    )
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await question.put(target(harness), behavior=behavior)
     answers = {}
     for minutes in (1, 5, 10, 30, 60):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
         answers[minutes] = await question.holds()
     assert answers == {1: False, 5: True, 10: True, 30: True, 60: False}
 
@@ -101,15 +103,15 @@ async def test_it_holds_while_curtail_is_on_and_no_longer(
     ],
 )
 async def test_several_sites_are_asked_as_any_or_as_all(
-    stage: Stage,
+    harness: Harness,
     question: Question,
     behavior: str,
     sites: dict[str, float | None],
     answer: bool,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60), sites))
-    await stage.set_up()
-    chosen = [stage.device("s1"), stage.device("s2")]
+    harness.publish(wire_dispatch("d1", at(-10), at(60), sites))
+    await harness.set_up()
+    chosen = [harness.device("s1"), harness.device("s2")]
     await question.put({"device_id": chosen}, behavior=behavior)
     assert await question.holds() is answer
 
@@ -117,40 +119,40 @@ async def test_several_sites_are_asked_as_any_or_as_all(
 @pytest.mark.parametrize("behavior", ["any", "all"])
 @pytest.mark.parametrize("key", ["dispatch_active", "connection"])
 async def test_no_other_entity_counts(
-    stage: Stage, question: Question, key: str, behavior: str
+    harness: Harness, question: Question, key: str, behavior: str
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    assert stage.state(key).state == "on"
-    await question.put({"entity_id": stage.entity_id(key)}, behavior=behavior)
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    assert harness.state(key).state == "on"
+    await question.put({"entity_id": harness.entity_id(key)}, behavior=behavior)
     assert not await question.holds()
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_it_does_not_hold_where_nobody_can_be_asked(
-    stage: Stage, question: Question, behavior: str
+    harness: Harness, question: Question, behavior: str
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    await question.put({"device_id": stage.device("s1")}, behavior=behavior)
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    await question.put({"device_id": harness.device("s1")}, behavior=behavior)
     assert await question.holds()
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
     assert not await question.holds()
-    await stage.hass.config_entries.async_setup(stage.entry.entry_id)
-    er.async_get(stage.hass).async_update_entity(
-        stage.entity_id("curtail", "s1"), disabled_by=er.RegistryEntryDisabler.USER
+    await harness.hass.config_entries.async_setup(harness.entry.entry_id)
+    er.async_get(harness.hass).async_update_entity(
+        harness.entity_id("curtail", "s1"), disabled_by=er.RegistryEntryDisabler.USER
     )
-    await stage.settle()
+    await harness.settle()
     assert not await question.holds()
 
 
-async def test_it_can_ask_for_how_long(stage: Stage, question: Question) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await question.put({"device_id": stage.device("s1")}, **{"for": "00:05:00"})
+async def test_it_can_ask_for_how_long(harness: Harness, question: Question) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await question.put({"device_id": harness.device("s1")}, **{"for": "00:05:00"})
     answers = []
     for minutes in (10, 14, 15, 60):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
         answers.append(await question.holds())
     assert answers == [False, False, True, False]
 
@@ -164,28 +166,28 @@ async def test_it_can_ask_for_how_long(stage: Stage, question: Question) -> None
     ids=["no target", "no such behavior"],
 )
 async def test_what_makes_no_sense_is_refused(
-    stage: Stage, config: dict[str, Any], error: str
+    harness: Harness, config: dict[str, Any], error: str
 ) -> None:
     with pytest.raises(vol.Invalid, match=error):
         await async_validate_condition_config(
-            stage.hass, {"condition": "voltus.is_curtailing", **config}
+            harness.hass, {"condition": "voltus.is_curtailing", **config}
         )
 
 
 @pytest.mark.parametrize("site", ["s1", None], ids=["a site", "the account"])
 @pytest.mark.parametrize("by", ["device_id", "area_id"])
 async def test_the_editor_offers_it(
-    stage: Stage, hass_ws_client: WebSocketGenerator, site: str | None, by: str
+    harness: Harness, hass_ws_client: WebSocketGenerator, site: str | None, by: str
 ) -> None:
-    await stage.set_up()
-    client = await hass_ws_client(stage.hass)
-    assert await stage.offered(client, "conditions", by, site) == {
+    await harness.set_up()
+    client = await hass_ws_client(harness.hass)
+    assert await harness.offered(client, "conditions", by, site) == {
         "voltus.is_curtailing"
     }
 
 
-async def test_the_page_describes_it(stage: Stage) -> None:
-    keys = {f"{DOMAIN}.{key}" for key in await async_get_conditions(stage.hass)}
+async def test_the_page_describes_it(harness: Harness) -> None:
+    keys = {f"{DOMAIN}.{key}" for key in await async_get_conditions(harness.hass)}
     first = {row[0].strip("`") for row in rows(PAGE, "Conditions")}
     assert {key for key in first if key.startswith(DOMAIN)} == keys
     assert named(PAGE, "Conditions") == {"behavior", "for"}

@@ -23,30 +23,34 @@ from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 ROOT = Path(__file__).parents[2]
 
 type Given = dict[str, Any]
 
 
-async def of_entry(stage: Stage, hass_client: ClientSessionGenerator) -> Given:
+async def of_entry(harness: Harness, hass_client: ClientSessionGenerator) -> Given:
     """Return the diagnostics of the account, over HTTP as a user downloads them."""
     return {
-        **await get_diagnostics_for_config_entry(stage.hass, hass_client, stage.entry)
+        **await get_diagnostics_for_config_entry(
+            harness.hass, hass_client, harness.entry
+        )
     }
 
 
 async def of_device(
-    stage: Stage, hass_client: ClientSessionGenerator, site_id: str | None
+    harness: Harness, hass_client: ClientSessionGenerator, site_id: str | None
 ) -> Given:
     """Return the diagnostics of a site, or of the account's own device."""
-    device = dr.async_get(stage.hass).async_get_device_by_identifier(
-        identifier(stage.entry.entry_id, site_id), stage.entry.entry_id
+    device = dr.async_get(harness.hass).async_get_device_by_identifier(
+        identifier(harness.entry.entry_id, site_id), harness.entry.entry_id
     )
     assert isinstance(device, dr.DeviceEntry)
     return {
-        **await get_diagnostics_for_device(stage.hass, hass_client, stage.entry, device)
+        **await get_diagnostics_for_device(
+            harness.hass, hass_client, harness.entry, device
+        )
     }
 
 
@@ -65,18 +69,18 @@ def leaves(value: object) -> Iterator[object]:
 
 
 async def test_no_secret_is_given_away(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
     """Not even by a host that sends back the key wherever it can."""
     wire = wire_dispatch(f"d-{KEY}", at(-10), None, {"s1": 5.0, f"s-{KEY}": None})
-    stage.publish(
+    harness.publish(
         wire
         | {"metadata": {KEY: KEY, "phone": "555-0100"}}
         | {"program": {"id": 1, "name": "Cold Deal", "market": KEY}},
         wire_dispatch("d2", at(-10), at(60)),
     )
-    stage.voltus.faults = Faults(corrupt={"d2": {"end_time": f"soon {KEY}"}})
-    stage.voltus.accounts[KEY].sites = [
+    harness.voltus.faults = Faults(corrupt={"d2": {"end_time": f"soon {KEY}"}})
+    harness.voltus.accounts[KEY].sites = [
         {
             "id": "s1",
             "name": "Riverside Cold Storage",
@@ -84,15 +88,15 @@ async def test_no_secret_is_given_away(
             "meters": [{"id": "m1", "name": "Main Meter", "asset_type": "load"}],
         }
     ]
-    stage.hass.config_entries.async_update_entry(
-        stage.entry,
+    harness.hass.config_entries.async_update_entry(
+        harness.entry,
         title="Riverside Foods",
         options={"ignored_sites": [f"x-{KEY}"]},
     )
-    await stage.set_up()
-    given = await of_entry(stage, hass_client)
+    await harness.set_up()
+    given = await of_entry(harness, hass_client)
     for site_id in (None, "s1", f"s-{KEY}"):
-        text = json.dumps([given, await of_device(stage, hass_client, site_id)])
+        text = json.dumps([given, await of_device(harness, hass_client, site_id)])
         for secret in (
             KEY,
             "Riverside",
@@ -108,24 +112,24 @@ async def test_no_secret_is_given_away(
 
 
 async def test_user_info_in_an_address_is_not_given_away(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    url = stage.url.replace("://", "://somebody:hunter2@")
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, data={**stage.entry.data, CONF_URL: url}
+    url = harness.url.replace("://", "://somebody:hunter2@")
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, data={**harness.entry.data, CONF_URL: url}
     )
-    await stage.set_up()
-    given = await of_entry(stage, hass_client)
+    await harness.set_up()
+    given = await of_entry(harness, hass_client)
     assert "hunter2" not in json.dumps(given)
     assert "somebody" not in json.dumps(given)
 
 
 async def test_all_that_is_known_is_there(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60), {"s1": 100.0}))
-    await stage.set_up()
-    given = await of_entry(stage, hass_client)
+    harness.publish(wire_dispatch("d1", at(-10), at(60), {"s1": 100.0}))
+    await harness.set_up()
+    given = await of_entry(harness, hass_client)
     page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given.keys()
     assert given["entry"]["state"] == "loaded"
@@ -141,7 +145,7 @@ async def test_all_that_is_known_is_there(
         None: True,
         "s1": True,
     }
-    assert given["log"] == {"rows": len(stage.entry.runtime_data.log.rows), "past": 0}
+    assert given["log"] == {"rows": len(harness.entry.runtime_data.log.rows), "past": 0}
     assert given["log"]["rows"] > 0
     assert given["stored"] == {"voltus.account": None, "voltus.account.log": None}
     coordinator = given["coordinator"]
@@ -156,16 +160,16 @@ async def test_all_that_is_known_is_there(
 
 
 async def test_what_was_refused_and_what_cannot_be_read_is_there(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    stage.voltus.faults = Faults(corrupt={"d1": {"end_time": "soon"}})
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=401)
-    await stage.move_to(at(1))
-    stage.voltus.faults = Faults(status=429, retry_after="120")
-    await stage.move_to(at(2))
-    given = await of_entry(stage, hass_client)
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    harness.voltus.faults = Faults(corrupt={"d1": {"end_time": "soon"}})
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=401)
+    await harness.move_to(at(1))
+    harness.voltus.faults = Faults(status=429, retry_after="120")
+    await harness.move_to(at(2))
+    given = await of_entry(harness, hass_client)
     assert given["unreadable"] == [{"dispatch": "d1", "field": "end_time"}]
     coordinator = given["coordinator"]
     assert coordinator["last_update_success"] is False
@@ -178,15 +182,15 @@ async def test_what_was_refused_and_what_cannot_be_read_is_there(
 
 
 async def test_each_poll_is_there_with_how_it_went(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
     faults = (Faults(), Faults(status=500), Faults(body="html"), Faults(cut=True))
     for minute, each in enumerate(faults, start=1):
-        stage.voltus.faults = each
-        await stage.move_to(at(minute))
-    polls = (await of_entry(stage, hass_client))["polls"]
+        harness.voltus.faults = each
+        await harness.move_to(at(minute))
+    polls = (await of_entry(harness, hass_client))["polls"]
     assert [datetime.fromisoformat(poll["at"]) for poll in polls] == [
         at(minute) for minute in range(5)
     ]
@@ -203,28 +207,28 @@ async def test_each_poll_is_there_with_how_it_went(
 
 
 async def test_a_pause_is_no_poll_and_fifty_are_kept(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     for _ in range(KEPT):
-        await stage.poll()
-    stage.voltus.faults = Faults(status=429, retry_after="60")
+        await harness.poll()
+    harness.voltus.faults = Faults(status=429, retry_after="60")
     for _ in range(3):
-        await stage.poll()
-    polls = (await of_entry(stage, hass_client))["polls"]
+        await harness.poll()
+    polls = (await of_entry(harness, hass_client))["polls"]
     assert len(polls) == KEPT == 50
     assert [poll["status"] for poll in polls[-2:]] == [200, 429]
 
 
 async def test_each_boundary_is_there_with_how_late_it_was(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    await stage.move_to(at(5))
-    await stage.move_to(at(10))
-    await stage.move_to(at(20.5))
-    assert (await of_entry(stage, hass_client))["boundaries"] == [
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    await harness.move_to(at(5))
+    await harness.move_to(at(10))
+    await harness.move_to(at(20.5))
+    assert (await of_entry(harness, hass_client))["boundaries"] == [
         {
             "planned": at(10).isoformat(),
             "looked": at(10).isoformat(),
@@ -239,42 +243,42 @@ async def test_each_boundary_is_there_with_how_late_it_was(
 
 
 async def test_the_clocks_are_compared(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.voltus.faults = Faults(date_offset=7)
-    await stage.set_up()
-    clock = (await of_entry(stage, hass_client))["clock"]
+    harness.voltus.faults = Faults(date_offset=7)
+    await harness.set_up()
+    clock = (await of_entry(harness, hass_client))["clock"]
     assert clock["median_offset"] == 7.0
 
 
 async def test_a_site_shows_what_concerns_it(
-    stage: Stage, hass_client: ClientSessionGenerator
+    harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(-10), at(60), {"s1": 1.0}),
         wire_dispatch("d2", at(-10), at(60), {"s2": 1.0}),
     )
-    await stage.set_up()
-    given = await of_device(stage, hass_client, "s1")
+    await harness.set_up()
+    given = await of_device(harness, hass_client, "s1")
     assert [site["id"] for site in given["sites"]] == ["s1"]
     assert [each["wire"]["id"] for each in given["dispatches"]] == ["d1"]
     assert [each["site"] for each in given["curtailments"]] == ["s1"]
     assert given["polls"]
-    assert len((await of_device(stage, hass_client, None))["dispatches"]) == 2
+    assert len((await of_device(harness, hass_client, None))["dispatches"]) == 2
 
 
 @pytest.mark.parametrize("status", [401, 500])
 async def test_an_account_that_does_not_run_says_why(
-    stage: Stage, hass_client: ClientSessionGenerator, status: int
+    harness: Harness, hass_client: ClientSessionGenerator, status: int
 ) -> None:
-    stage.voltus.faults = Faults(status=status)
-    await stage.set_up()
-    assert stage.entry.state is not ConfigEntryState.LOADED
-    given = await of_entry(stage, hass_client)
+    harness.voltus.faults = Faults(status=status)
+    await harness.set_up()
+    assert harness.entry.state is not ConfigEntryState.LOADED
+    given = await of_entry(harness, hass_client)
     assert given["entry"]["reason"]
     assert given.keys() == {"entry", "stored"}
-    dr.async_get(stage.hass).async_get_or_create(
-        config_entry_id=stage.entry.entry_id, identifiers={(DOMAIN, "account")}
+    dr.async_get(harness.hass).async_get_or_create(
+        config_entry_id=harness.entry.entry_id, identifiers={(DOMAIN, "account")}
     )
-    assert await of_device(stage, hass_client, None) == given
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    assert await of_device(harness, hass_client, None) == given
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)

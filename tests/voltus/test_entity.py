@@ -15,7 +15,7 @@ from custom_components.voltus.entity import VoltusEntity
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 HOUR = 60
 SITE_ENTITIES = {
@@ -43,44 +43,44 @@ def site(site_id: str, name: str | None = None, location: str = "") -> dict[str,
     }
 
 
-def list_sites(stage: Stage, *sites: Mapping[str, str]) -> None:
+def list_sites(harness: Harness, *sites: Mapping[str, str]) -> None:
     """Have `GET /sites` answer from now on with these."""
-    stage.voltus.accounts[KEY].sites = sites
+    harness.voltus.accounts[KEY].sites = sites
 
 
-def device(stage: Stage, site_id: str | None = None) -> dr.DeviceEntry | None:
+def device(harness: Harness, site_id: str | None = None) -> dr.DeviceEntry | None:
     """Return the device of a site, or of the account."""
-    entry_id = stage.entry.entry_id
+    entry_id = harness.entry.entry_id
     name = entry_id if site_id is None else f"{entry_id}_{site_id}"
-    return dr.async_get(stage.hass).async_get_device_by_identifier(
+    return dr.async_get(harness.hass).async_get_device_by_identifier(
         (DOMAIN, name), entry_id
     )
 
 
-def sites(stage: Stage) -> set[str]:
+def sites(harness: Harness) -> set[str]:
     """Return the sites that have a device with all their entities, and nothing else."""
     devices = {
         device.id: next(iter(device.identifiers))[1]
         for device in dr.async_entries_for_config_entry(
-            dr.async_get(stage.hass), stage.entry.entry_id
+            dr.async_get(harness.hass), harness.entry.entry_id
         )
     }
     keys: dict[str, set[str | None]] = {name: set() for name in devices.values()}
-    for entity in stage.entities():
+    for entity in harness.entities():
         assert entity.device_id
         keys[devices[entity.device_id]].add(entity.translation_key)
-        assert stage.hass.states.get(entity.entity_id)
+        assert harness.hass.states.get(entity.entity_id)
     assert keys.pop("account") == ACCOUNT_ENTITIES
     assert all(found == SITE_ENTITIES for found in keys.values())
     return {name.removeprefix("account_") for name in keys}
 
 
-async def test_the_account_and_each_site_have_a_device(stage: Stage) -> None:
-    list_sites(stage, site("s1", "Freezer", "location-7"), site("s2"))
-    await stage.set_up()
-    assert sites(stage) == {"s1", "s2"}
+async def test_the_account_and_each_site_have_a_device(harness: Harness) -> None:
+    list_sites(harness, site("s1", "Freezer", "location-7"), site("s2"))
+    await harness.set_up()
+    assert sites(harness) == {"s1", "s2"}
 
-    account, freezer, other = (device(stage, x) for x in (None, "s1", "s2"))
+    account, freezer, other = (device(harness, x) for x in (None, "s1", "s2"))
     assert account
     assert account.name == "Voltus sandbox"
     assert account.serial_number is None
@@ -95,80 +95,80 @@ async def test_the_account_and_each_site_have_a_device(stage: Stage) -> None:
         assert each.via_device_id is None
 
 
-async def test_a_site_appears_with_the_dispatch_that_names_it(stage: Stage) -> None:
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", NOON, at(60), {"s3": 10.0}))
-    await stage.move_to(at(1))
-    assert sites(stage) == {"s1", "s2", "s3"}
-    assert stage.written_states("curtail", "s3") == ["on"]
-    (event,) = [e for e in stage.told if e.event_type == "voltus_dispatch_started"]
-    new = device(stage, "s3")
+async def test_a_site_appears_with_the_dispatch_that_names_it(harness: Harness) -> None:
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", NOON, at(60), {"s3": 10.0}))
+    await harness.move_to(at(1))
+    assert sites(harness) == {"s1", "s2", "s3"}
+    assert harness.written_states("curtail", "s3") == ["on"]
+    (event,) = [e for e in harness.told if e.event_type == "voltus_dispatch_started"]
+    new = device(harness, "s3")
     assert new
     assert event.data["sites"][0]["device_id"] == new.id
 
 
 async def test_a_site_that_only_dispatches_name_is_asked_about_once(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
     def asked() -> int:
-        return len([r for r in stage.voltus.requests if r.path.endswith("/sites")])
+        return len([r for r in harness.voltus.requests if r.path.endswith("/sites")])
 
-    await stage.set_up()
+    await harness.set_up()
     assert asked() == 1
-    list_sites(stage, site("s1"), site("s2"), site("s3", "Pump", "location-3"))
-    stage.publish(wire_dispatch("d1", NOON, at(60), {"s3": 10.0}))
+    list_sites(harness, site("s1"), site("s2"), site("s3", "Pump", "location-3"))
+    harness.publish(wire_dispatch("d1", NOON, at(60), {"s3": 10.0}))
     for minute in (1, 2, 3):
-        await stage.move_to(at(minute))
+        await harness.move_to(at(minute))
     assert asked() == 2
-    pump = device(stage, "s3")
+    pump = device(harness, "s3")
     assert pump
     assert pump.name == "Pump"
     assert pump.serial_number == "location-3"
 
 
-async def test_what_is_over_brings_no_site(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-60), at(-30), {"s3": 10.0}))
-    await stage.set_up()
-    assert sites(stage) == {"s1", "s2"}
+async def test_what_is_over_brings_no_site(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(-60), at(-30), {"s3": 10.0}))
+    await harness.set_up()
+    assert sites(harness) == {"s1", "s2"}
 
 
-async def test_a_new_site_appears_within_six_hours(stage: Stage) -> None:
-    await stage.set_up()
-    list_sites(stage, site("s1", "Renamed", "moved"), site("s2"), site("s3"))
-    await stage.move_to(at(6 * HOUR) - timedelta(minutes=1))
-    assert sites(stage) == {"s1", "s2"}
-    await stage.move_to(at(6 * HOUR + 1))
-    assert sites(stage) == {"s1", "s2", "s3"}
-    assert not stage.curtails("s3")
-    renamed = device(stage, "s1")
+async def test_a_new_site_appears_within_six_hours(harness: Harness) -> None:
+    await harness.set_up()
+    list_sites(harness, site("s1", "Renamed", "moved"), site("s2"), site("s3"))
+    await harness.move_to(at(6 * HOUR) - timedelta(minutes=1))
+    assert sites(harness) == {"s1", "s2"}
+    await harness.move_to(at(6 * HOUR + 1))
+    assert sites(harness) == {"s1", "s2", "s3"}
+    assert not harness.curtails("s3")
+    renamed = device(harness, "s1")
     assert renamed
     assert (renamed.name, renamed.serial_number) == ("Renamed", "moved")
 
 
 async def test_a_site_leaves_when_two_answers_six_hours_apart_lack_it(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
-    list_sites(stage, site("s1"))
-    await stage.move_to(at(6 * HOUR + 1))
-    assert sites(stage) == {"s1", "s2"}
-    entity_id = stage.entity_id("curtail", "s2")
-    await stage.move_to(at(12 * HOUR + 2))
-    assert sites(stage) == {"s1"}
-    assert stage.hass.states.get(entity_id) is None
+    await harness.set_up()
+    list_sites(harness, site("s1"))
+    await harness.move_to(at(6 * HOUR + 1))
+    assert sites(harness) == {"s1", "s2"}
+    entity_id = harness.entity_id("curtail", "s2")
+    await harness.move_to(at(12 * HOUR + 2))
+    assert sites(harness) == {"s1"}
+    assert harness.hass.states.get(entity_id) is None
 
-    list_sites(stage, site("s1"), site("s2"))
-    await stage.move_to(at(18 * HOUR + 3))
-    assert sites(stage) == {"s1", "s2"}
-    assert stage.entity_id("curtail", "s2") == entity_id
+    list_sites(harness, site("s1"), site("s2"))
+    await harness.move_to(at(18 * HOUR + 3))
+    assert sites(harness) == {"s1", "s2"}
+    assert harness.entity_id("curtail", "s2") == entity_id
 
 
-async def test_a_site_that_is_listed_again_in_between_stays(stage: Stage) -> None:
-    await stage.set_up()
+async def test_a_site_that_is_listed_again_in_between_stays(harness: Harness) -> None:
+    await harness.set_up()
     for hours in (6, 12, 18, 24):
-        list_sites(stage, site("s1"), *([site("s2")] if hours % 12 == 0 else []))
-        await stage.move_to(at(hours * HOUR + hours))
-    assert sites(stage) == {"s1", "s2"}
+        list_sites(harness, site("s1"), *([site("s2")] if hours % 12 == 0 else []))
+        await harness.move_to(at(hours * HOUR + hours))
+    assert sites(harness) == {"s1", "s2"}
 
 
 @pytest.mark.parametrize(
@@ -181,102 +181,104 @@ async def test_a_site_that_is_listed_again_in_between_stays(stage: Stage) -> Non
     ids=["an error", "refused", "garbage"],
 )
 async def test_no_site_leaves_because_of_a_failed_answer(
-    stage: Stage, fault: Faults
+    harness: Harness, fault: Faults
 ) -> None:
-    await stage.set_up()
-    stage.voltus.faults = fault
+    await harness.set_up()
+    harness.voltus.faults = fault
     for hours in (6, 12, 18):
-        await stage.move_to(at(hours * HOUR + hours))
-    assert sites(stage) == {"s1", "s2"}
-    assert stage.state("connection").state == "on"
+        await harness.move_to(at(hours * HOUR + hours))
+    assert sites(harness) == {"s1", "s2"}
+    assert harness.state("connection").state == "on"
 
 
 async def test_no_site_leaves_because_of_an_empty_or_partly_unreadable_answer(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     for hours, answer in ((6, ()), (12, ()), (18, (site("s1"), {"id": ""}))):
-        list_sites(stage, *answer)
-        await stage.move_to(at(hours * HOUR + hours))
-    assert sites(stage) == {"s1", "s2"}
+        list_sites(harness, *answer)
+        await harness.move_to(at(hours * HOUR + hours))
+    assert sites(harness) == {"s1", "s2"}
 
 
-async def test_a_site_stays_while_a_dispatch_names_it(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20 * HOUR), {"s2": 10.0}))
-    await stage.set_up()
-    list_sites(stage, site("s1"))
+async def test_a_site_stays_while_a_dispatch_names_it(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(20 * HOUR), {"s2": 10.0}))
+    await harness.set_up()
+    list_sites(harness, site("s1"))
     for hours in (6, 12, 18):
-        await stage.move_to(at(hours * HOUR + hours))
-    assert stage.curtails("s2")
-    assert sites(stage) == {"s1", "s2"}
-    await stage.move_to(at(24 * HOUR + 24))
-    assert sites(stage) == {"s1"}
+        await harness.move_to(at(hours * HOUR + hours))
+    assert harness.curtails("s2")
+    assert sites(harness) == {"s1", "s2"}
+    await harness.move_to(at(24 * HOUR + 24))
+    assert sites(harness) == {"s1"}
 
 
-async def test_a_site_stays_away_after_a_restart(stage: Stage) -> None:
-    await stage.set_up()
-    list_sites(stage, site("s1"))
-    await stage.move_to(at(6 * HOUR + 1))
-    await stage.restart()
-    assert sites(stage) == {"s1", "s2"}
-    await stage.move_to(at(12 * HOUR + 2))
-    assert sites(stage) == {"s1"}
-    await stage.restart()
-    assert sites(stage) == {"s1"}
+async def test_a_site_stays_away_after_a_restart(harness: Harness) -> None:
+    await harness.set_up()
+    list_sites(harness, site("s1"))
+    await harness.move_to(at(6 * HOUR + 1))
+    await harness.restart()
+    assert sites(harness) == {"s1", "s2"}
+    await harness.move_to(at(12 * HOUR + 2))
+    assert sites(harness) == {"s1"}
+    await harness.restart()
+    assert sites(harness) == {"s1"}
 
 
 async def test_an_ignored_site_goes_at_once_and_comes_back_as_it_was(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
-    await stage.set_up()
-    before = {entity.entity_id for entity in stage.entities()}
-    er.async_get(stage.hass).async_update_entity(
-        stage.entity_id("curtail", "s2"), new_entity_id="binary_sensor.mine"
+    harness.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
+    await harness.set_up()
+    before = {entity.entity_id for entity in harness.entities()}
+    er.async_get(harness.hass).async_update_entity(
+        harness.entity_id("curtail", "s2"), new_entity_id="binary_sensor.mine"
     )
 
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"ignored_sites": ["s2"]}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"ignored_sites": ["s2"]}
     )
-    await stage.settle()
-    assert sites(stage) == {"s1"}
-    assert stage.hass.states.get("binary_sensor.mine") is None
-    assert stage.state("commitment").state == "100.0"
-    assert stage.curtails()
+    await harness.settle()
+    assert sites(harness) == {"s1"}
+    assert harness.hass.states.get("binary_sensor.mine") is None
+    assert harness.state("commitment").state == "100.0"
+    assert harness.curtails()
 
-    stage.hass.config_entries.async_update_entry(stage.entry, options={})
-    await stage.settle()
-    assert sites(stage) == {"s1", "s2"}
-    assert stage.entity_id("curtail", "s2") == "binary_sensor.mine"
-    assert stage.curtails("s2")
-    assert stage.state("commitment").state == "150.0"
-    assert len(stage.entities()) == len(before)
+    harness.hass.config_entries.async_update_entry(harness.entry, options={})
+    await harness.settle()
+    assert sites(harness) == {"s1", "s2"}
+    assert harness.entity_id("curtail", "s2") == "binary_sensor.mine"
+    assert harness.curtails("s2")
+    assert harness.state("commitment").state == "150.0"
+    assert len(harness.entities()) == len(before)
 
 
-async def test_only_what_is_gone_may_be_deleted_by_hand(stage: Stage) -> None:
-    await stage.set_up()
-    gone = dr.async_get(stage.hass).async_get_or_create(
-        config_entry_id=stage.entry.entry_id, identifiers={(DOMAIN, "account_s9")}
+async def test_only_what_is_gone_may_be_deleted_by_hand(harness: Harness) -> None:
+    await harness.set_up()
+    gone = dr.async_get(harness.hass).async_get_or_create(
+        config_entry_id=harness.entry.entry_id, identifiers={(DOMAIN, "account_s9")}
     )
     for each, allowed in (
-        (device(stage), False),
-        (device(stage, "s1"), False),
+        (device(harness), False),
+        (device(harness, "s1"), False),
         (gone, True),
     ):
         assert each
-        answer = await async_remove_config_entry_device(stage.hass, stage.entry, each)
+        answer = await async_remove_config_entry_device(
+            harness.hass, harness.entry, each
+        )
         assert answer is allowed
 
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
-    assert not await async_remove_config_entry_device(stage.hass, stage.entry, gone)
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
+    assert not await async_remove_config_entry_device(harness.hass, harness.entry, gone)
 
 
 async def test_an_unchanged_poll_calls_no_entity_and_reports_no_state(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
-    await stage.set_up()
-    await stage.move_to(at(1))
+    harness.publish(wire_dispatch(sites={"s1": 100.0, "s2": 50.0}))
+    await harness.set_up()
+    await harness.move_to(at(1))
     reported: list[str] = []
     written: list[str] = []
 
@@ -291,20 +293,20 @@ async def test_an_unchanged_poll_calls_no_entity_and_reports_no_state(
         write(entity)
 
     async_track_state_report_event(
-        stage.hass, [entity.entity_id for entity in stage.entities()], report
+        harness.hass, [entity.entity_id for entity in harness.entities()], report
     )
     monkeypatch.setattr(VoltusEntity, "async_write_ha_state", count)
-    asked = len(stage.voltus.requests)
+    asked = len(harness.voltus.requests)
     for minute in (2, 3, 4):
-        await stage.move_to(at(minute))
-    assert len(stage.voltus.requests) == asked + 3
+        await harness.move_to(at(minute))
+    assert len(harness.voltus.requests) == asked + 3
     assert (reported, written) == ([], [])
 
-    stage.publish(wire_dispatch(sites={"s1": 100.0, "s2": 60.0}))
-    await stage.move_to(at(5))
+    harness.publish(wire_dispatch(sites={"s1": 100.0, "s2": 60.0}))
+    await harness.move_to(at(5))
     assert not [entity_id for entity_id in written if "site_s1" in entity_id]
     of_s2 = [entity_id for entity_id in written if "site_s2" in entity_id]
     assert len(of_s2) == len(set(of_s2)) == len(SITE_ENTITIES)
-    assert stage.entity_id("active_dispatches") not in written
-    assert written.count(stage.entity_id("dispatch")) == 1
-    assert stage.state("commitment", "s2").state == "60.0"
+    assert harness.entity_id("active_dispatches") not in written
+    assert written.count(harness.entity_id("dispatch")) == 1
+    assert harness.state("commitment", "s2").state == "60.0"

@@ -12,48 +12,50 @@ from custom_components.voltus.event import ATTRIBUTES
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import Stage
+from .harness import Harness
 
 
-def fired(stage: Stage) -> list[str]:
+def fired(harness: Harness) -> list[str]:
     """Return when the entity fired, each once."""
-    return list(dict.fromkeys(stage.written_states("dispatch")))
+    return list(dict.fromkeys(harness.written_states("dispatch")))
 
 
 async def test_the_event_entity_after_a_start(
-    stage: Stage, snapshot: SnapshotAssertion
+    harness: Harness, snapshot: SnapshotAssertion
 ) -> None:
-    stage.publish(wire_dispatch())
+    harness.publish(wire_dispatch())
     with patch("custom_components.voltus.PLATFORMS", [Platform.EVENT]):
-        await stage.set_up()
+        await harness.set_up()
         await snapshot_platform(
-            stage.hass, er.async_get(stage.hass), snapshot, stage.entry.entry_id
+            harness.hass, er.async_get(harness.hass), snapshot, harness.entry.entry_id
         )
-        await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+        await harness.hass.config_entries.async_unload(harness.entry.entry_id)
 
 
-async def test_nothing_is_known_before_voltus_has_said_anything(stage: Stage) -> None:
-    await stage.set_up()
-    assert stage.state("dispatch").state == "unknown"
+async def test_nothing_is_known_before_voltus_has_said_anything(
+    harness: Harness,
+) -> None:
+    await harness.set_up()
+    assert harness.state("dispatch").state == "unknown"
 
 
-async def test_every_type_fires(stage: Stage) -> None:
-    await stage.set_up()
+async def test_every_type_fires(harness: Harness) -> None:
+    await harness.set_up()
     said = []
 
     async def listen(minute: float) -> None:
-        await stage.move_to(at(minute))
-        said.append(stage.state("dispatch").attributes["event_type"])
+        await harness.move_to(at(minute))
+        said.append(harness.state("dispatch").attributes["event_type"])
 
-    stage.publish(wire_dispatch("d1", at(10), at(30)))
+    harness.publish(wire_dispatch("d1", at(10), at(30)))
     await listen(1)
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
     await listen(2)
     await listen(10)
     await listen(20)
-    stage.publish(wire_dispatch("d2", at(60), at(90)))
+    harness.publish(wire_dispatch("d2", at(60), at(90)))
     await listen(21)
-    stage.publish(wire_dispatch("d2", at(60), at(90), authorized=False))
+    harness.publish(wire_dispatch("d2", at(60), at(90), authorized=False))
     await listen(22)
     assert said == [
         "created",
@@ -63,29 +65,29 @@ async def test_every_type_fires(stage: Stage) -> None:
         "created",
         "cancelled",
     ]
-    assert set(said) == set(stage.state("dispatch").attributes["event_types"])
-    assert len(fired(stage)) == 1 + len(said)
+    assert set(said) == set(harness.state("dispatch").attributes["event_types"])
+    assert len(fired(harness)) == 1 + len(said)
 
 
 async def test_changes_of_one_moment_fire_one_by_one_the_last_word_last(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", NOON, at(60)))
-    await stage.move_to(at(1))
-    assert [kind for _, kind in stage.stories] == ["created", "started"]
-    assert len(fired(stage)) == 1 + 2
-    assert stage.state("dispatch").attributes["event_type"] == "started"
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", NOON, at(60)))
+    await harness.move_to(at(1))
+    assert [kind for _, kind in harness.stories] == ["created", "started"]
+    assert len(fired(harness)) == 1 + 2
+    assert harness.state("dispatch").attributes["event_type"] == "started"
 
 
 async def test_the_attributes_are_few_and_do_not_grow_with_the_sites(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     many = {f"s{number}": 1.0 for number in range(50)}
-    stage.publish(wire_dispatch("d1", at(10), at(30), many, test=True))
-    await stage.move_to(at(1))
-    attributes = stage.state("dispatch").attributes
+    harness.publish(wire_dispatch("d1", at(10), at(30), many, test=True))
+    await harness.move_to(at(1))
+    attributes = harness.state("dispatch").attributes
     assert {name: attributes[name] for name in ATTRIBUTES} == {
         "dispatch_id": "d1",
         "status": "scheduled",
@@ -104,26 +106,26 @@ async def test_the_attributes_are_few_and_do_not_grow_with_the_sites(
     }
 
 
-async def test_an_outage_does_not_show(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    before = stage.state("dispatch")
-    stage.voltus.faults = Faults(status=500)
-    await stage.move_to(at(10))
-    assert stage.state("dispatch") is before
-    stage.voltus.faults = Faults()
-    await stage.move_to(at(11))
-    assert stage.state("dispatch") is before
+async def test_an_outage_does_not_show(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    before = harness.state("dispatch")
+    harness.voltus.faults = Faults(status=500)
+    await harness.move_to(at(10))
+    assert harness.state("dispatch") is before
+    harness.voltus.faults = Faults()
+    await harness.move_to(at(11))
+    assert harness.state("dispatch") is before
 
 
-async def test_a_restart_repeats_nothing(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    stage.told.clear()
-    stage.freezer.tick(timedelta(minutes=5))
-    await stage.restart()
-    assert stage.told == []
-    assert len(fired(stage)) == 1
+async def test_a_restart_repeats_nothing(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    harness.told.clear()
+    harness.freezer.tick(timedelta(minutes=5))
+    await harness.restart()
+    assert harness.told == []
+    assert len(fired(harness)) == 1
 
-    await stage.move_to(at(60))
-    assert stage.state("dispatch").attributes["event_type"] == "ended"
+    await harness.move_to(at(60))
+    assert harness.state("dispatch").attributes["event_type"] == "ended"

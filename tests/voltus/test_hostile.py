@@ -57,8 +57,8 @@ from tests.aiovoltus.hostile import (
 )
 from tests.builders import NOON, at, wire_dispatch
 
+from .harness import Harness
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
-from .stage import Stage
 from .test_store import MEMORY
 
 GOOD: dict[str, Json] = wire_dispatch("good", at(-10), at(600), {"s1": 5.0})
@@ -66,10 +66,10 @@ ROUNDS = 60
 
 
 @pytest.fixture
-async def stage(stage: Stage) -> Stage:
+async def harness(harness: Harness) -> Harness:
     """Live in the west, where the first hours of the calendar are none."""
-    await stage.hass.config.async_set_time_zone("America/Los_Angeles")
-    return stage
+    await harness.hass.config.async_set_time_zone("America/Los_Angeles")
+    return harness
 
 
 def drawn[T](strategy: st.SearchStrategy[T], count: int) -> list[T]:
@@ -115,7 +115,7 @@ class Bodies:
 
         monkeypatch.setattr(LocalVoltus, "answer", other)
         # Ask for the sites at every poll.
-        monkeypatch.setattr(answers, "SITES_EVERY", timedelta(0))
+        monkeypatch.setattr(reconcile, "SITES_EVERY", timedelta(0))
         monkeypatch.setattr(coordinator, "SITES_RETRY", timedelta(0))
 
     def give(self, path: str, payload: Json) -> None:
@@ -130,28 +130,28 @@ def bodies(monkeypatch: pytest.MonkeyPatch) -> Bodies:
     return Bodies(monkeypatch)
 
 
-async def poll(stage: Stage, minute: float) -> None:
-    stage.freezer.move_to(at(minute))
-    await stage.poll()
+async def poll(harness: Harness, minute: float) -> None:
+    harness.freezer.move_to(at(minute))
+    await harness.poll()
 
 
-async def assert_sound(stage: Stage) -> None:
+async def assert_sound(harness: Harness) -> None:
     """All that can be seen can be stored, sent and shown."""
-    assert stage.entry.state is ConfigEntryState.LOADED
-    for state in stage.hass.states.async_all():
+    assert harness.entry.state is ConfigEntryState.LOADED
+    for state in harness.hass.states.async_all():
         assert state.state != STATE_UNAVAILABLE
         assert json_loads(json_bytes(state.as_dict()))
-    for event in stage.told:
+    for event in harness.told:
         assert json_loads(json_bytes(event.data))
     for start, end in (
         (datetime.min, datetime.max),
         (datetime(1900, 1, 1), datetime(2100, 1, 1)),
     ):
-        shown = await stage.hass.services.async_call(
+        shown = await harness.hass.services.async_call(
             CALENDAR,
             "get_events",
             {
-                "entity_id": stage.entity_id("dispatches"),
+                "entity_id": harness.entity_id("dispatches"),
                 "start_date_time": start.replace(tzinfo=UTC) + timedelta(days=3),
                 "end_date_time": end.replace(tzinfo=UTC) - timedelta(days=3),
             },
@@ -159,20 +159,22 @@ async def assert_sound(stage: Stage) -> None:
             return_response=True,
         )
         assert json_bytes(shown)
-    again = await MemoryStore(stage.hass, stage.entry.entry_id).async_load(stage.url)
+    again = await MemoryStore(harness.hass, harness.entry.entry_id).async_load(
+        harness.url
+    )
     assert again
-    assert again.known == stage.entry.runtime_data.data.snapshot
-    assert again.known_sites.sites == stage.entry.runtime_data.all_sites
-    for issue in ir.async_get(stage.hass).issues.values():
+    assert again.known == harness.entry.runtime_data.data.snapshot
+    assert again.known_sites.sites == harness.entry.runtime_data.all_sites
+    for issue in ir.async_get(harness.hass).issues.values():
         for text in (issue.translation_placeholders or {}).values():
             assert not set(text) & set("[]<>`*!|{}\\")
 
 
 async def test_whatever_voltus_says_a_good_dispatch_beside_it_curtails(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture
 ) -> None:
     bodies.give("/dispatches", {"dispatches": [GOOD]})
-    await stage.set_up()
+    await harness.set_up()
     listings = drawn(spoiled_listings, ROUNDS)
     site_lists = drawn(spoiled_sites, ROUNDS)
     for minute, (listing, sites) in enumerate(
@@ -181,30 +183,30 @@ async def test_whatever_voltus_says_a_good_dispatch_beside_it_curtails(
         _items(listing).append(GOOD)
         bodies.give("/dispatches", listing)
         bodies.give("/sites", sites)
-        await poll(stage, minute)
-        assert stage.curtails("s1"), listing
+        await poll(harness, minute)
+        assert harness.curtails("s1"), listing
         assert not crashes(caplog), (listing, sites)
-        await assert_sound(stage)
-    assert ("good", "cancelled") not in stage.stories
-    assert stage.stories.count(("good", "started")) == 1
+        await assert_sound(harness)
+    assert ("good", "cancelled") not in harness.stories
+    assert harness.stories.count(("good", "started")) == 1
 
 
 async def test_what_was_read_of_it_outlives_a_restart(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture
 ) -> None:
     bodies.give("/dispatches", {"dispatches": [GOOD]})
-    await stage.set_up()
+    await harness.set_up()
     for minute, listing in enumerate(drawn(spoiled_listings, 20), start=1):
         bodies.give("/dispatches", {"dispatches": [GOOD, listing, *_items(listing)]})
-        await poll(stage, minute)
-        before = stage.entry.runtime_data.data
+        await poll(harness, minute)
+        before = harness.entry.runtime_data.data
         bodies.by_path["/dispatches"] = b""
-        assert await stage.hass.config_entries.async_reload(stage.entry.entry_id)
-        await stage.settle()
-        assert stage.entry.runtime_data.data == before, listing
-        assert stage.curtails("s1")
+        assert await harness.hass.config_entries.async_reload(harness.entry.entry_id)
+        await harness.settle()
+        assert harness.entry.runtime_data.data == before, listing
+        assert harness.curtails("s1")
     assert "set-aside" not in caplog.text
-    assert stage.stories.count(("good", "started")) == 1
+    assert harness.stories.count(("good", "started")) == 1
 
 
 def _items(listing: Json) -> list[Json]:
@@ -214,7 +216,7 @@ def _items(listing: Json) -> list[Json]:
 
 @pytest.mark.parametrize("text", EDGES_OF_TIME, ids=lambda text: text[:32])
 async def test_a_time_at_the_edge_of_the_calendar_is_shown_and_survived(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     edges: list[Json] = [
         GOOD | {"id": "start", "start_time": text},
@@ -225,13 +227,13 @@ async def test_a_time_at_the_edge_of_the_calendar_is_shown_and_survived(
         GOOD | {"id": "off", "start_time": text, "end_time": None, "authorized": False},
     ]
     bodies.give("/dispatches", {"dispatches": [*edges, GOOD]})
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"lead_time": 120}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"lead_time": 120}
     )
-    await stage.set_up()
+    await harness.set_up()
     for minute in (0, 1, 600):
-        await stage.move_to(at(minute))
-        await assert_sound(stage)
+        await harness.move_to(at(minute))
+        await assert_sound(harness)
     bodies.give(
         "/dispatches",
         {
@@ -242,14 +244,14 @@ async def test_a_time_at_the_edge_of_the_calendar_is_shown_and_survived(
             ]
         },
     )
-    await stage.move_to(at(601))
-    await assert_sound(stage)
+    await harness.move_to(at(601))
+    await assert_sound(harness)
     assert not crashes(caplog)
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "s1/../s2"], ids=ascii)
 async def test_a_text_of_any_kind_stays_a_text(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     program: Json = {
         "id": 1,
@@ -272,14 +274,14 @@ async def test_a_text_of_any_kind_stays_a_text(
     }
     bodies.give("/dispatches", {"dispatches": [hostile, GOOD | {"program": program}]})
     bodies.give("/sites", {"sites": [site]})
-    await stage.set_up()
-    assert stage.curtails("s1")
-    await assert_sound(stage)
+    await harness.set_up()
+    assert harness.curtails("s1")
+    await assert_sound(harness)
     bodies.give("/dispatches", {"dispatches": [GOOD]})
-    asked = len(stage.voltus.requests)
+    asked = len(harness.voltus.requests)
     for minute in (1, 2):
-        await poll(stage, minute)
-    paths = {request.path for request in stage.voltus.requests[asked:]}
+        await poll(harness, minute)
+    paths = {request.path for request in harness.voltus.requests[asked:]}
     assert paths <= {
         "/2022-04-15/dispatches",
         "/2022-04-15/sites",
@@ -302,18 +304,18 @@ async def test_a_text_of_any_kind_stays_a_text(
     ids=[*deeply_nested(), "5,000 digits", "NaN", "too many items", "UTF-16", "zeros"],
 )
 async def test_a_body_that_cannot_be_read_is_an_outage(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture, body: bytes
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
-    stage.publish(GOOD)
-    await stage.set_up()
+    harness.publish(GOOD)
+    await harness.set_up()
     bodies.by_path = {"/dispatches": body, "/sites": body}
-    await poll(stage, 1)
-    assert stage.state("connection").state == "off"
-    assert stage.curtails("s1")
+    await poll(harness, 1)
+    assert harness.state("connection").state == "off"
+    assert harness.curtails("s1")
     bodies.by_path = {"/sites": body}
-    await poll(stage, 2)
-    assert stage.state("connection").state == "on"
-    assert stage.stories == [("good", "created"), ("good", "started")]
+    await poll(harness, 2)
+    assert harness.state("connection").state == "on"
+    assert harness.stories == [("good", "created"), ("good", "started")]
     assert not crashes(caplog)
 
 
@@ -323,7 +325,7 @@ async def test_a_body_that_cannot_be_read_is_an_outage(
     ids=lambda n: repr(n)[:12],
 )
 async def test_a_number_of_any_size_leaves_the_signal_alone(
-    stage: Stage, bodies: Bodies, number: float
+    harness: Harness, bodies: Bodies, number: float
 ) -> None:
     sites: Json = [
         {"id": site, "name": site, "commitment": number} for site in ("s1", "s2")
@@ -332,34 +334,34 @@ async def test_a_number_of_any_size_leaves_the_signal_alone(
         "/dispatches",
         {"dispatches": [GOOD | {"sites": sites, "modification_number": number}]},
     )
-    await stage.set_up()
-    assert stage.curtails("s1")
-    await assert_sound(stage)
+    await harness.set_up()
+    assert harness.curtails("s1")
+    await assert_sound(harness)
 
 
-async def test_many_sites_are_all_called_on(stage: Stage, bodies: Bodies) -> None:
+async def test_many_sites_are_all_called_on(harness: Harness, bodies: Bodies) -> None:
     """A thousand: what costs is Home Assistant's six entities for each of them."""
     amounts = {f"s{number}": 1.0 for number in range(1000)}
     bodies.give(
         "/dispatches", {"dispatches": [wire_dispatch("d1", at(-1), at(60), amounts)]}
     )
-    await stage.set_up()
-    assert stage.curtails("s999")
-    assert stage.state("commitment").state == "1000.0"
-    assert json_loads(json_bytes(stage.told[0].data))
+    await harness.set_up()
+    assert harness.curtails("s999")
+    assert harness.state("commitment").state == "1000.0"
+    assert json_loads(json_bytes(harness.told[0].data))
 
 
 async def test_thousands_of_refusals_are_one_issue_and_few_lines(
-    stage: Stage, bodies: Bodies, caplog: pytest.LogCaptureFixture
+    harness: Harness, bodies: Bodies, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad: list[Json] = [{"id": f"[x](y){number}"} for number in range(5000)]
     bodies.give("/dispatches", {"dispatches": [*bad, GOOD]})
-    await stage.set_up()
+    await harness.set_up()
     bodies.give("/dispatches", {"dispatches": [*bad[::-1], GOOD]})
-    await poll(stage, 1)
-    assert stage.curtails("s1")
+    await poll(harness, 1)
+    assert harness.curtails("s1")
     assert len(caplog.records) < 1100
-    (issue,) = ir.async_get(stage.hass).issues.values()
+    (issue,) = ir.async_get(harness.hass).issues.values()
     assert issue.translation_placeholders
     assert len(issue.translation_placeholders["dispatches"]) < 1000
     assert "[" not in issue.translation_placeholders["dispatches"]
@@ -460,28 +462,28 @@ def test_spoiled_saved_states_are_sound_or_set_aside(payload: Json) -> None:
 
 
 async def test_with_any_spoiled_disk_the_account_starts_and_curtails(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.publish(GOOD)
-    await stage.set_up()
-    file = Path(stage.hass.config.path(".storage", "voltus.account"))
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    harness.publish(GOOD)
+    await harness.set_up()
+    file = Path(harness.hass.config.path(".storage", "voltus.account"))
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
     stored = json.loads(file.read_text())
     for number, data in enumerate(drawn(spoiled(stored["data"]), ROUNDS)):
         caplog.clear()
         file.write_bytes(json_bytes(stored | {"data": _from_disk(data)}))
-        stage.voltus.faults = Faults(status=500) if number % 2 else Faults()
-        await stage.hass.config_entries.async_setup(stage.entry.entry_id)
-        await stage.settle()
-        assert stage.entry.state in (
+        harness.voltus.faults = Faults(status=500) if number % 2 else Faults()
+        await harness.hass.config_entries.async_setup(harness.entry.entry_id)
+        await harness.settle()
+        assert harness.entry.state in (
             ConfigEntryState.LOADED,
             ConfigEntryState.SETUP_RETRY,
         ), data
-        stage.voltus.faults = Faults()
-        if stage.entry.state is ConfigEntryState.SETUP_RETRY:
-            await stage.hass.config_entries.async_reload(stage.entry.entry_id)
-            await stage.settle()
-        await stage.poll()
-        assert stage.curtails("s1"), data
+        harness.voltus.faults = Faults()
+        if harness.entry.state is ConfigEntryState.SETUP_RETRY:
+            await harness.hass.config_entries.async_reload(harness.entry.entry_id)
+            await harness.settle()
+        await harness.poll()
+        assert harness.curtails("s1"), data
         assert not crashes(caplog), data
-        await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+        await harness.hass.config_entries.async_unload(harness.entry.entry_id)

@@ -18,7 +18,7 @@ from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.logbook import async_describe_events
 from tests.builders import at, wire_dispatch, wire_time
 
-from .stage import EVENTS, Stage
+from .harness import EVENTS, Harness
 
 type Describe = Callable[[Event[Any]], dict[str, Any]]
 
@@ -32,7 +32,7 @@ def _custom_integrations(
     """Have a database before there is a Home Assistant, as the recorder's fixture asks."""
 
 
-def described(stage: Stage) -> list[dict[str, Any]]:
+def described(harness: Harness) -> list[dict[str, Any]]:
     """Return the entries of all that was told, in order."""
     handlers: dict[str, Describe] = {}
 
@@ -40,14 +40,14 @@ def described(stage: Stage) -> list[dict[str, Any]]:
         assert domain == DOMAIN
         handlers[event_type] = describe
 
-    async_describe_events(stage.hass, record)
+    async_describe_events(harness.hass, record)
     assert handlers.keys() == {f"{DOMAIN}_dispatch_{kind}" for kind in EVENTS}
-    return [handlers[str(event.event_type)](event) for event in stage.told]
+    return [handlers[str(event.event_type)](event) for event in harness.told]
 
 
-def messages(stage: Stage) -> list[str]:
+def messages(harness: Harness) -> list[str]:
     """Return what they say."""
-    return [entry["message"] for entry in described(stage)]
+    return [entry["message"] for entry in described(harness)]
 
 
 def named(names: Mapping[str, str], **fields: Any) -> dict[str, Any]:
@@ -68,24 +68,26 @@ COLD = {"s1": "Riverside Cold Storage"}
 WHOLE = "dispatch 5j94 for Riverside Cold Storage, 13:00 to 14:00, 110 kW"
 
 
-async def test_a_dispatch_from_its_announcement_to_its_end(stage: Stage) -> None:
-    stage.publish(named(COLD))
-    await stage.set_up()
-    await stage.move_to(ONE)
-    await stage.move_to(TWO)
-    assert messages(stage) == [
+async def test_a_dispatch_from_its_announcement_to_its_end(harness: Harness) -> None:
+    harness.publish(named(COLD))
+    await harness.set_up()
+    await harness.move_to(ONE)
+    await harness.move_to(TWO)
+    assert messages(harness) == [
         f"announced {WHOLE}",
         f"started {WHOLE}",
         f"ended {WHOLE}",
     ]
 
 
-async def test_the_entry_names_the_account_and_its_event_entity(stage: Stage) -> None:
-    stage.publish(named(COLD))
-    await stage.set_up()
-    (entry,) = described(stage)
+async def test_the_entry_names_the_account_and_its_event_entity(
+    harness: Harness,
+) -> None:
+    harness.publish(named(COLD))
+    await harness.set_up()
+    (entry,) = described(harness)
     assert entry["name"] == "Voltus sandbox"
-    assert entry["entity_id"] == stage.entity_id("dispatch")
+    assert entry["entity_id"] == harness.entity_id("dispatch")
 
 
 @pytest.mark.parametrize(
@@ -126,29 +128,31 @@ async def test_the_entry_names_the_account_and_its_event_entity(stage: Stage) ->
     ],
 )
 async def test_an_announcement_says_who_when_and_how_much(
-    stage: Stage, wire: dict[str, Any], message: str
+    harness: Harness, wire: dict[str, Any], message: str
 ) -> None:
-    stage.publish(wire)
-    await stage.set_up()
-    assert messages(stage) == [message]
+    harness.publish(wire)
+    await harness.set_up()
+    assert messages(harness) == [message]
 
 
-async def test_a_test_that_is_acted_on_is_only_a_test(stage: Stage) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"act_on_test_dispatches": True}
+async def test_a_test_that_is_acted_on_is_only_a_test(harness: Harness) -> None:
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"act_on_test_dispatches": True}
     )
-    stage.publish(named(COLD, test=True))
-    await stage.set_up()
-    assert messages(stage) == [f"announced {WHOLE} (test)"]
+    harness.publish(named(COLD, test=True))
+    await harness.set_up()
+    assert messages(harness) == [f"announced {WHOLE} (test)"]
 
 
-async def test_times_are_local_and_tell_the_day_if_it_is_another(stage: Stage) -> None:
-    await stage.hass.config.async_set_time_zone("US/Pacific")
-    stage.publish(named(COLD))
-    await stage.set_up()
-    assert messages(stage)[0].endswith(", 06:00 to 07:00, 110 kW")
-    stage.freezer.move_to(at(24 * 60))
-    assert messages(stage)[0].endswith(", 2026-07-15 06:00 to 07:00, 110 kW")
+async def test_times_are_local_and_tell_the_day_if_it_is_another(
+    harness: Harness,
+) -> None:
+    await harness.hass.config.async_set_time_zone("US/Pacific")
+    harness.publish(named(COLD))
+    await harness.set_up()
+    assert messages(harness)[0].endswith(", 06:00 to 07:00, 110 kW")
+    harness.freezer.move_to(at(24 * 60))
+    assert messages(harness)[0].endswith(", 2026-07-15 06:00 to 07:00, 110 kW")
 
 
 @pytest.mark.parametrize(
@@ -180,38 +184,38 @@ async def test_times_are_local_and_tell_the_day_if_it_is_another(stage: Stage) -
     ],
 )
 async def test_an_update_says_what_has_changed(
-    stage: Stage, change: dict[str, Any], words: str
+    harness: Harness, change: dict[str, Any], words: str
 ) -> None:
-    stage.publish(named({"s1": "A"}))
-    await stage.set_up()
-    stage.publish(named({"s1": "A"}, **change))
-    await stage.poll()
-    message = messages(stage)[-1]
+    harness.publish(named({"s1": "A"}))
+    await harness.set_up()
+    harness.publish(named({"s1": "A"}, **change))
+    await harness.poll()
+    message = messages(harness)[-1]
     assert message.startswith("updated dispatch 5j94 for ")
     assert set(message.partition(": ")[2].split("; ")) == set(words.split("; "))
 
 
-async def test_an_end_that_is_set_at_last_is_told(stage: Stage) -> None:
-    stage.publish(named(COLD, end_time=None))
-    await stage.set_up()
-    stage.publish(named(COLD))
-    await stage.poll()
-    assert messages(stage)[-1] == f"updated {WHOLE}: end set to 14:00"
+async def test_an_end_that_is_set_at_last_is_told(harness: Harness) -> None:
+    harness.publish(named(COLD, end_time=None))
+    await harness.set_up()
+    harness.publish(named(COLD))
+    await harness.poll()
+    assert messages(harness)[-1] == f"updated {WHOLE}: end set to 14:00"
 
 
-async def test_a_cancel_says_why_and_a_return_says_so(stage: Stage) -> None:
-    stage.publish(named(COLD))
-    await stage.set_up()
-    stage.publish(named(COLD, authorized=False))
-    await stage.poll()
-    stage.publish(named(COLD))
-    await stage.poll()
-    stage.publish()
+async def test_a_cancel_says_why_and_a_return_says_so(harness: Harness) -> None:
+    harness.publish(named(COLD))
+    await harness.set_up()
+    harness.publish(named(COLD, authorized=False))
+    await harness.poll()
+    harness.publish(named(COLD))
+    await harness.poll()
+    harness.publish()
     for minute in (1, 2, 3):
-        await stage.move_to(at(minute))
-    stage.publish(named(COLD))
-    await stage.poll()
-    assert messages(stage)[1:] == [
+        await harness.move_to(at(minute))
+    harness.publish(named(COLD))
+    await harness.poll()
+    assert messages(harness)[1:] == [
         f"cancelled {WHOLE}: no longer authorized",
         f"updated {WHOLE}: authorized again",
         f"cancelled {WHOLE}: no longer known to Voltus",
@@ -219,52 +223,52 @@ async def test_a_cancel_says_why_and_a_return_says_so(stage: Stage) -> None:
     ]
 
 
-async def test_an_end_without_a_start_says_so(stage: Stage) -> None:
-    stage.publish(named(COLD))
-    await stage.set_up()
-    await stage.move_to(at(150))
-    assert messages(stage)[-1] == f"ended {WHOLE}: its start was never announced"
+async def test_an_end_without_a_start_says_so(harness: Harness) -> None:
+    harness.publish(named(COLD))
+    await harness.set_up()
+    await harness.move_to(at(150))
+    assert messages(harness)[-1] == f"ended {WHOLE}: its start was never announced"
 
 
 async def test_what_remains_of_an_account_or_an_event_can_still_be_read(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(named(COLD))
-    await stage.set_up()
-    await stage.hass.config_entries.async_remove(stage.entry.entry_id)
-    er.async_get(stage.hass).async_clear_config_entry(stage.entry.entry_id)
-    (entry,) = described(stage)
+    harness.publish(named(COLD))
+    await harness.set_up()
+    await harness.hass.config_entries.async_remove(harness.entry.entry_id)
+    er.async_get(harness.hass).async_clear_config_entry(harness.entry.entry_id)
+    (entry,) = described(harness)
     assert (entry["name"], entry["message"]) == ("Voltus", f"announced {WHOLE}")
     assert entry["entity_id"] is None
     # The recorder keeps no data of more than 32 KB.
-    stage.told[0] = Event(stage.told[0].event_type, {})
-    assert messages(stage) == ["announced a dispatch"]
+    harness.told[0] = Event(harness.told[0].event_type, {})
+    assert messages(harness) == ["announced a dispatch"]
 
 
 @pytest.mark.parametrize("far", ["0001-01-01T03:00:00Z", "9999-12-31T23:00:00Z"])
-async def test_the_end_of_the_calendar_can_be_told(stage: Stage, far: str) -> None:
-    await stage.hass.config.async_set_time_zone("Pacific/Kiritimati")
-    stage.publish(named(COLD, start_time=far, end_time=None))
-    await stage.set_up()
-    assert messages(stage)
+async def test_the_end_of_the_calendar_can_be_told(harness: Harness, far: str) -> None:
+    await harness.hass.config.async_set_time_zone("Pacific/Kiritimati")
+    harness.publish(named(COLD, start_time=far, end_time=None))
+    await harness.set_up()
+    assert messages(harness)
 
 
 async def test_home_assistants_logbook_shows_it_on_the_device(
-    recorder_mock: Recorder, stage: Stage, hass_ws_client: WebSocketGenerator
+    recorder_mock: Recorder, harness: Harness, hass_ws_client: WebSocketGenerator
 ) -> None:
     # Its pages are no part of the harness.
-    stage.hass.config.components.add("frontend")
-    assert await async_setup_component(stage.hass, "logbook", {})
-    stage.publish(named(COLD))
-    await stage.set_up()
-    await async_wait_recording_done(stage.hass)
+    harness.hass.config.components.add("frontend")
+    assert await async_setup_component(harness.hass, "logbook", {})
+    harness.publish(named(COLD))
+    await harness.set_up()
+    await async_wait_recording_done(harness.hass)
     client = await hass_ws_client()
     await client.send_json_auto_id(
         {
             "type": "logbook/get_events",
             "start_time": at(-1).isoformat(),
             "end_time": at(1).isoformat(),
-            "device_ids": [stage.told[0].data["device_id"]],
+            "device_ids": [harness.told[0].data["device_id"]],
         }
     )
     answer = await client.receive_json()
@@ -273,7 +277,7 @@ async def test_home_assistants_logbook_shows_it_on_the_device(
     assert abs((when - at(0)).total_seconds()) < 1
     assert shown == {
         "domain": DOMAIN,
-        "entity_id": stage.entity_id("dispatch"),
+        "entity_id": harness.entity_id("dispatch"),
         "message": f"announced {WHOLE}",
         "name": "Voltus sandbox",
     }

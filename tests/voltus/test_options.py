@@ -21,25 +21,25 @@ from custom_components.voltus.aiovoltus.schedule import Policy
 from sandbox.faults import Faults
 from tests.builders import at, wire_dispatch
 
-from .stage import Stage
+from .harness import Harness
 
 
-async def open_form(stage: Stage) -> ConfigFlowResult:
+async def open_form(harness: Harness) -> ConfigFlowResult:
     """Press the cogwheel."""
-    form = await stage.hass.config_entries.options.async_init(stage.entry.entry_id)
+    form = await harness.hass.config_entries.options.async_init(harness.entry.entry_id)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "init"
     return form
 
 
-async def choose(stage: Stage, **changes: Any) -> None:
+async def choose(harness: Harness, **changes: Any) -> None:
     """Open the form, change something in it, and submit it."""
-    form = await open_form(stage)
-    result = await stage.hass.config_entries.options.async_configure(
+    form = await open_form(harness)
+    result = await harness.hass.config_entries.options.async_configure(
         form["flow_id"], {**shown(form), **changes}
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    await stage.settle()
+    await harness.settle()
 
 
 def shown(form: ConfigFlowResult) -> dict[str, Any]:
@@ -83,21 +83,21 @@ def test_every_choice_reaches_the_rules() -> None:
     )
 
 
-async def test_the_form_opens_with_what_is_in_force(stage: Stage) -> None:
-    await stage.set_up()
-    assert shown(await open_form(stage)) == DEFAULTS
-    await choose(stage, **{CONF_LEAD_TIME: 5})
-    assert shown(await open_form(stage)) == {**DEFAULTS, CONF_LEAD_TIME: 5}
+async def test_the_form_opens_with_what_is_in_force(harness: Harness) -> None:
+    await harness.set_up()
+    assert shown(await open_form(harness)) == DEFAULTS
+    await choose(harness, **{CONF_LEAD_TIME: 5})
+    assert shown(await open_form(harness)) == {**DEFAULTS, CONF_LEAD_TIME: 5}
 
 
-async def test_numbers_are_kept_whole(stage: Stage) -> None:
-    await stage.set_up()
+async def test_numbers_are_kept_whole(harness: Harness) -> None:
+    await harness.set_up()
     await choose(
-        stage,
+        harness,
         **{CONF_LEAD_TIME: 5.0, CONF_OFFLINE_HOLD: 2.0, CONF_POLL_INTERVAL: 10.0},
     )
     for key in (CONF_LEAD_TIME, CONF_OFFLINE_HOLD, CONF_POLL_INTERVAL):
-        assert type(stage.entry.options[key]) is int
+        assert type(harness.entry.options[key]) is int
 
 
 @pytest.mark.parametrize(
@@ -113,97 +113,99 @@ async def test_numbers_are_kept_whole(stage: Stage) -> None:
     ],
 )
 async def test_what_is_out_of_range_is_refused_and_can_be_corrected(
-    stage: Stage, key: str, value: object
+    harness: Harness, key: str, value: object
 ) -> None:
-    await stage.set_up()
-    form = await open_form(stage)
+    await harness.set_up()
+    form = await open_form(harness)
     with pytest.raises(InvalidData):
-        await stage.hass.config_entries.options.async_configure(
+        await harness.hass.config_entries.options.async_configure(
             form["flow_id"], {**DEFAULTS, key: value}
         )
-    result = await stage.hass.config_entries.options.async_configure(
+    result = await harness.hass.config_entries.options.async_configure(
         form["flow_id"], dict(DEFAULTS)
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_sites_are_chosen_by_name_and_id(stage: Stage) -> None:
-    await stage.set_up()
-    assert site_choices(await open_form(stage)) == [
+async def test_sites_are_chosen_by_name_and_id(harness: Harness) -> None:
+    await harness.set_up()
+    assert site_choices(await open_form(harness)) == [
         {"value": "s1", "label": "Site s1 (s1)"},
         {"value": "s2", "label": "Site s2 (s2)"},
     ]
-    await choose(stage, **{CONF_IGNORED_SITES: ["s2"]})
+    await choose(harness, **{CONF_IGNORED_SITES: ["s2"]})
     assert {"value": "s2", "label": "Site s2 (s2)"} in site_choices(
-        await open_form(stage)
+        await open_form(harness)
     )
 
 
 async def test_an_ignored_site_that_is_gone_can_still_be_taken_off_the_list(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={CONF_IGNORED_SITES: ["gone"]}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={CONF_IGNORED_SITES: ["gone"]}
     )
-    await stage.set_up()
-    assert {"value": "gone", "label": "gone"} in site_choices(await open_form(stage))
-    await choose(stage, **{CONF_IGNORED_SITES: []})
-    assert stage.entry.options[CONF_IGNORED_SITES] == []
+    await harness.set_up()
+    assert {"value": "gone", "label": "gone"} in site_choices(await open_form(harness))
+    await choose(harness, **{CONF_IGNORED_SITES: []})
+    assert harness.entry.options[CONF_IGNORED_SITES] == []
 
 
 async def test_options_can_be_changed_while_the_account_is_not_loaded(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={CONF_IGNORED_SITES: ["s1"]}
+    await harness.set_up()
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={CONF_IGNORED_SITES: ["s1"]}
     )
-    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
-    assert site_choices(await open_form(stage)) == [{"value": "s1", "label": "s1"}]
-    await choose(stage, **{CONF_LEAD_TIME: 5})
-    assert stage.entry.options[CONF_LEAD_TIME] == 5
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
+    assert site_choices(await open_form(harness)) == [{"value": "s1", "label": "s1"}]
+    await choose(harness, **{CONF_LEAD_TIME: 5})
+    assert harness.entry.options[CONF_LEAD_TIME] == 5
 
 
-async def test_a_lead_time_acts_at_once_and_can_be_taken_back(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    coordinator = stage.entry.runtime_data
-    stage.written.clear()
+async def test_a_lead_time_acts_at_once_and_can_be_taken_back(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    coordinator = harness.entry.runtime_data
+    harness.written.clear()
 
-    await choose(stage, **{CONF_LEAD_TIME: 15})
-    assert stage.curtails("s1")
-    assert stage.state("phase", "s1").state == "preparing"
-    await choose(stage, **{CONF_LEAD_TIME: 0})
-    assert not stage.curtails("s1")
+    await choose(harness, **{CONF_LEAD_TIME: 15})
+    assert harness.curtails("s1")
+    assert harness.state("phase", "s1").state == "preparing"
+    await choose(harness, **{CONF_LEAD_TIME: 0})
+    assert not harness.curtails("s1")
 
-    assert stage.written_states("curtail", "s1") == ["on", "off"]
-    assert stage.entry.runtime_data is coordinator
-    assert stage.entry.state is ConfigEntryState.LOADED
-
-
-async def test_acting_on_tests_takes_effect_in_the_middle_of_one(stage: Stage) -> None:
-    stage.publish(wire_dispatch(test=True))
-    await stage.set_up()
-    assert not stage.curtails("s1")
-    await choose(stage, **{CONF_ACT_ON_TEST_DISPATCHES: True})
-    assert stage.curtails("s1")
-    assert stage.written_states("curtail", "s1") == ["off", "on"]
+    assert harness.written_states("curtail", "s1") == ["on", "off"]
+    assert harness.entry.runtime_data is coordinator
+    assert harness.entry.state is ConfigEntryState.LOADED
 
 
-async def test_a_shorter_hold_lets_an_open_end_go_sooner(stage: Stage) -> None:
-    stage.publish(wire_dispatch(end=None))
-    await stage.set_up()
-    await choose(stage, **{CONF_OFFLINE_HOLD: 1})
-    stage.voltus.faults = Faults(status=500)
-    await stage.move_to(at(60) - timedelta(seconds=1))
-    assert stage.curtails("s1")
-    await stage.move_to(at(60))
-    assert not stage.curtails("s1")
+async def test_acting_on_tests_takes_effect_in_the_middle_of_one(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch(test=True))
+    await harness.set_up()
+    assert not harness.curtails("s1")
+    await choose(harness, **{CONF_ACT_ON_TEST_DISPATCHES: True})
+    assert harness.curtails("s1")
+    assert harness.written_states("curtail", "s1") == ["off", "on"]
 
 
-async def test_a_shorter_poll_interval_counts_from_now_on(stage: Stage) -> None:
-    await stage.set_up()
-    await choose(stage, **{CONF_POLL_INTERVAL: 5})
-    asked = len(stage.voltus.requests)
-    await stage.move_to(at(0) + timedelta(seconds=6))
-    assert len(stage.voltus.requests) == asked + 1
+async def test_a_shorter_hold_lets_an_open_end_go_sooner(harness: Harness) -> None:
+    harness.publish(wire_dispatch(end=None))
+    await harness.set_up()
+    await choose(harness, **{CONF_OFFLINE_HOLD: 1})
+    harness.voltus.faults = Faults(status=500)
+    await harness.move_to(at(60) - timedelta(seconds=1))
+    assert harness.curtails("s1")
+    await harness.move_to(at(60))
+    assert not harness.curtails("s1")
+
+
+async def test_a_shorter_poll_interval_counts_from_now_on(harness: Harness) -> None:
+    await harness.set_up()
+    await choose(harness, **{CONF_POLL_INTERVAL: 5})
+    asked = len(harness.voltus.requests)
+    await harness.move_to(at(0) + timedelta(seconds=6))
+    assert len(harness.voltus.requests) == asked + 1

@@ -66,6 +66,7 @@ from sandbox.server import LocalVoltus
 from sandbox.wire import Answer
 from tests.builders import NOON, wire_dispatch
 
+from .harness import EVENTS, KEY, PLATFORM_OF
 from .histories import (
     SITES,
     WELL,
@@ -81,7 +82,6 @@ from .histories import (
     write_history,
 )
 from .oracle import Options, Oracle, Telling, Truth
-from .stage import EVENTS, KEY, PLATFORM_OF
 
 CHUNK = 50
 TIMES_OUT = 10.0

@@ -30,7 +30,7 @@ from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
 from tests.builders import at, wire_dispatch
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 REFUSED = Faults(paths=("no request arrives",))
 SILENCE = Faults(hang=True)
@@ -75,38 +75,40 @@ every_moment = pytest.mark.parametrize("dispatches", MOMENTS.values(), ids=MOMEN
 class Outage:
     """Breaks the local Voltus, mends it, and lets time pass through silence."""
 
-    def __init__(self, stage: Stage, fault: Faults, server: AsyncExitStack) -> None:
+    def __init__(self, harness: Harness, fault: Faults, server: AsyncExitStack) -> None:
         """Break nothing yet."""
-        self.stage = stage
+        self.harness = harness
         self.fault = fault
         self.broken = False
         self._server = server
-        self._port = int(stage.entry.data[CONF_URL].rpartition(":")[2])
+        self._port = int(harness.entry.data[CONF_URL].rpartition(":")[2])
 
     async def begin(self) -> None:
         self.broken = True
-        self.stage.voltus.faults = self.fault
+        self.harness.voltus.faults = self.fault
         if self.fault is REFUSED:
             await self._server.aclose()
 
     async def end(self) -> None:
         self.broken = False
-        self.stage.voltus.faults = Faults()
+        self.harness.voltus.faults = Faults()
         if self.fault is REFUSED:
-            await self._server.enter_async_context(serve(self.stage.voltus, self._port))
+            await self._server.enter_async_context(
+                serve(self.harness.voltus, self._port)
+            )
 
     async def move_to(self, instant: datetime) -> None:
         """Let the clock jump, and what is due happen, but not what the network owes."""
-        self.stage.freezer.move_to(instant)
-        async_fire_time_changed(self.stage.hass)
-        await self.stage.hass.async_block_till_done()
+        self.harness.freezer.move_to(instant)
+        async_fire_time_changed(self.harness.hass)
+        await self.harness.hass.async_block_till_done()
 
     async def settle(self) -> None:
         """Wait until nothing is under way; silence is borne for ten seconds."""
         if self.broken and self.fault is SILENCE:
             await let_bytes_arrive()
-            self.stage.freezer.tick(10.5)
-        await self.stage.settle()
+            self.harness.freezer.tick(10.5)
+        await self.harness.settle()
 
 
 async def let_bytes_arrive() -> None:
@@ -116,15 +118,15 @@ async def let_bytes_arrive() -> None:
 
 
 @asynccontextmanager
-async def outage_of(stage: Stage, fault: Faults) -> AsyncIterator[Outage]:
+async def outage_of(harness: Harness, fault: Faults) -> AsyncIterator[Outage]:
     """Have the account live on a server that can be stopped and started again."""
     async with AsyncExitStack() as server:
-        url = await server.enter_async_context(serve(stage.voltus))
-        stage.hass.config_entries.async_update_entry(
-            stage.entry, data={CONF_URL: url, CONF_API_KEY: KEY}
+        url = await server.enter_async_context(serve(harness.voltus))
+        harness.hass.config_entries.async_update_entry(
+            harness.entry, data={CONF_URL: url, CONF_API_KEY: KEY}
         )
-        yield Outage(stage, fault, server)
-        await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+        yield Outage(harness, fault, server)
+        await harness.hass.config_entries.async_unload(harness.entry.entry_id)
 
 
 def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
@@ -137,63 +139,63 @@ def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     ]
 
 
-def issues(stage: Stage) -> set[str]:
+def issues(harness: Harness) -> set[str]:
     """Return the kinds of repair issues that there are."""
-    found = ir.async_get(stage.hass).issues.values()
+    found = ir.async_get(harness.hass).issues.values()
     return {str(each.translation_key) for each in found if each.domain == DOMAIN}
 
 
 @every_fault
 @every_moment
 async def test_states_hold_boundaries_fire_and_all_is_well_again_by_itself(
-    stage: Stage,
+    harness: Harness,
     fault: Faults,
     dispatches: list[dict[str, Json]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An outage from 12:01 on, with a boundary at 12:03:30 in the middle of it."""
-    stage.publish(*dispatches)
-    async with outage_of(stage, fault) as outage:
-        await stage.set_up()
-        before = stage.curtails("s1")
+    harness.publish(*dispatches)
+    async with outage_of(harness, fault) as outage:
+        await harness.set_up()
+        before = harness.curtails("s1")
         await outage.begin()
         for minute in (1.0, 2.0, 3.0):
             await outage.move_to(at(minute))
-            assert stage.curtails("s1") is before
+            assert harness.curtails("s1") is before
             await outage.settle()
-            assert stage.state("connection").state == "off"
-            assert "no_contact" not in issues(stage)
+            assert harness.state("connection").state == "off"
+            assert "no_contact" not in issues(harness)
         await outage.move_to(at(3.5) - timedelta(microseconds=1))
-        assert stage.curtails("s1") is before
+        assert harness.curtails("s1") is before
         await outage.move_to(at(3.5))
         after = any(
             dispatch.get("end_time") != "2026-07-15T12:03:30Z"
             for dispatch in dispatches
         )
-        assert stage.curtails("s1") is after
+        assert harness.curtails("s1") is after
         await outage.settle()
         for minute in (5.1, 6.0, 7.0):
             await outage.move_to(at(minute))
-            assert stage.curtails("s1") is after
+            assert harness.curtails("s1") is after
             await outage.settle()
-            assert "no_contact" in issues(stage)
+            assert "no_contact" in issues(harness)
         assert len(lines(caplog, logging.ERROR)) == 1
         assert not lines(caplog, logging.WARNING)
-        told = stage.stories
+        told = harness.stories
 
         await outage.end()
         for minute in (8.0, 12.5, 13.0):
-            await stage.move_to(at(minute))
-        assert stage.state("connection").state == "on"
-        assert not issues(stage)
-        assert not stage.flows(SOURCE_REAUTH)
+            await harness.move_to(at(minute))
+        assert harness.state("connection").state == "on"
+        assert not issues(harness)
+        assert not harness.flows(SOURCE_REAUTH)
         assert (
             len([line for line in lines(caplog, logging.INFO) if "recovered" in line])
             == 1
         )
         assert len(lines(caplog, logging.ERROR)) == 1
-        assert stage.stories == told, "nothing is told again"
-        assert stage.written_states("curtail", "s1") == [
+        assert harness.stories == told, "nothing is told again"
+        assert harness.written_states("curtail", "s1") == [
             {True: "on", False: "off"}[state]
             for state in ([before] if before is after else [before, after])
         ]
@@ -203,33 +205,33 @@ async def test_states_hold_boundaries_fire_and_all_is_well_again_by_itself(
 @idle_and_busy
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_key_asks_once_for_another_and_dispatches_go_on(
-    stage: Stage, status: int, dispatches: list[dict[str, Json]]
+    harness: Harness, status: int, dispatches: list[dict[str, Json]]
 ) -> None:
-    stage.publish(*dispatches)
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=status)
+    harness.publish(*dispatches)
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=status)
     for minute in range(1, 20):
-        await stage.move_to(at(minute))
-        assert len(stage.flows(SOURCE_REAUTH)) == 1
-    (flow,) = stage.flows(SOURCE_REAUTH)
+        await harness.move_to(at(minute))
+        assert len(harness.flows(SOURCE_REAUTH)) == 1
+    (flow,) = harness.flows(SOURCE_REAUTH)
     assert flow["step_id"] == "reauth_confirm"
-    stage.voltus.faults = Faults()
-    await stage.move_to(at(21))
-    assert not stage.flows(SOURCE_REAUTH)
-    assert stage.state("connection").state == "on"
+    harness.voltus.faults = Faults()
+    await harness.move_to(at(21))
+    assert not harness.flows(SOURCE_REAUTH)
+    assert harness.state("connection").state == "on"
 
 
 @idle_and_busy
 async def test_403_with_an_html_page_asks_for_no_key(
-    stage: Stage, dispatches: list[dict[str, Json]]
+    harness: Harness, dispatches: list[dict[str, Json]]
 ) -> None:
-    stage.publish(*dispatches)
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=403, body="html")
+    harness.publish(*dispatches)
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=403, body="html")
     for minute in range(1, 10):
-        await stage.move_to(at(minute))
-    assert not stage.flows(SOURCE_REAUTH)
-    assert issues(stage) == {"no_contact"}
+        await harness.move_to(at(minute))
+    assert not harness.flows(SOURCE_REAUTH)
+    assert issues(harness) == {"no_contact"}
 
 
 @pytest.mark.parametrize(
@@ -254,129 +256,134 @@ async def test_403_with_an_html_page_asks_for_no_key(
     ],
 )
 async def test_429_skips_requests_for_so_long_and_never_a_boundary(
-    stage: Stage,
+    harness: Harness,
     monkeypatch: pytest.MonkeyPatch,
     retry_after: str | None,
     pause: int,
 ) -> None:
     monkeypatch.setattr("custom_components.voltus.coordinator.random", lambda: 0.0)
     start, end = at(1) + timedelta(seconds=25), at(1) + timedelta(seconds=35)
-    stage.publish(wire_dispatch("d1", start, end))
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=429, retry_after=retry_after, times=1)
-    await stage.move_to(at(1))
-    asked = len(stage.voltus.requests)
+    harness.publish(wire_dispatch("d1", start, end))
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=429, retry_after=retry_after, times=1)
+    await harness.move_to(at(1))
+    asked = len(harness.voltus.requests)
     for seconds in range(5, 400, 5):
-        await stage.move_to(at(1) + timedelta(seconds=seconds))
-        assert stage.curtails("s1") is (25 <= seconds < 35)
-        if len(stage.voltus.requests) > asked:
+        await harness.move_to(at(1) + timedelta(seconds=seconds))
+        assert harness.curtails("s1") is (25 <= seconds < 35)
+        if len(harness.voltus.requests) > asked:
             break
     assert pause <= seconds <= pause + 30
-    assert stage.stories == [("d1", "created"), ("d1", "started"), ("d1", "ended")]
-    assert [event.data["late_seconds"] for event in stage.told[1:]] == [0, 0]
+    assert harness.stories == [("d1", "created"), ("d1", "started"), ("d1", "ended")]
+    assert [event.data["late_seconds"] for event in harness.told[1:]] == [0, 0]
 
 
 @idle_and_busy
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
 async def test_no_redirect_is_followed_and_the_address_is_doubted(
-    stage: Stage,
+    harness: Harness,
     status: int,
     dispatches: list[dict[str, Json]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stage.publish(*dispatches)
-    await stage.set_up()
+    harness.publish(*dispatches)
+    await harness.set_up()
     elsewhere = LocalVoltus()
     async with serve(elsewhere) as url:
-        for target in (f"{url}/2022-04-15/dispatches", f"{stage.url}/2022-04-15/sites"):
-            stage.voltus.faults = Faults(status=status, redirect=target)
-            asked = len(stage.voltus.requests)
-            await stage.poll()
-            assert len(stage.voltus.requests) == asked + 1
+        for target in (
+            f"{url}/2022-04-15/dispatches",
+            f"{harness.url}/2022-04-15/sites",
+        ):
+            harness.voltus.faults = Faults(status=status, redirect=target)
+            asked = len(harness.voltus.requests)
+            await harness.poll()
+            assert len(harness.voltus.requests) == asked + 1
         assert not elsewhere.requests
-    assert stage.state("connection").state == "off"
+    assert harness.state("connection").state == "off"
     (line,) = lines(caplog, logging.ERROR)
     assert "the address may be wrong" in line
-    assert stage.written_states("curtail", "s1") == [stage.state("curtail", "s1").state]
+    assert harness.written_states("curtail", "s1") == [
+        harness.state("curtail", "s1").state
+    ]
 
 
 async def test_an_outage_that_began_before_a_restart_is_told_as_well(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=500)
-    await stage.restart(stage.disk())
-    assert stage.curtails("s1")
-    assert stage.state("connection").state == "off"
-    await stage.move_to(at(6))
-    assert issues(stage) == {"no_contact"}
-    assert stage.curtails("s1")
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=500)
+    await harness.restart(harness.disk())
+    assert harness.curtails("s1")
+    assert harness.state("connection").state == "off"
+    await harness.move_to(at(6))
+    assert issues(harness) == {"no_contact"}
+    assert harness.curtails("s1")
 
 
 # Contact with an open end
 
 
 async def test_a_day_ahead_open_end_is_held_from_its_start_though_contact_is_lost(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(1440), None))
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=500)
+    harness.publish(wire_dispatch("d1", at(1440), None))
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=500)
     for hour in (1, 12, 23):
-        await stage.move_to(at(60 * hour))
-        assert not stage.curtails("s1")
-    await stage.restart(stage.disk())
-    await stage.move_to(at(1440))
-    assert stage.curtails("s1")
-    await stage.move_to(at(1440 + 240) - timedelta(seconds=1))
-    assert stage.curtails("s1")
-    await stage.move_to(at(1440 + 240))
-    assert not stage.curtails("s1")
-    assert "released_blind" in issues(stage)
-    assert stage.stories == [("d1", "created"), ("d1", "started")]
+        await harness.move_to(at(60 * hour))
+        assert not harness.curtails("s1")
+    await harness.restart(harness.disk())
+    await harness.move_to(at(1440))
+    assert harness.curtails("s1")
+    await harness.move_to(at(1440 + 240) - timedelta(seconds=1))
+    assert harness.curtails("s1")
+    await harness.move_to(at(1440 + 240))
+    assert not harness.curtails("s1")
+    assert "released_blind" in issues(harness)
+    assert harness.stories == [("d1", "created"), ("d1", "started")]
 
 
 # Clocks
 
 
 async def test_a_clock_set_forward_and_back_again_repeats_no_event(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(60), at(300)))
-    await stage.set_up()
-    await stage.move_to(at(120))
-    assert stage.curtails("s1")
-    stage.freezer.move_to(at(1))
-    await stage.poll()
-    assert not stage.curtails("s1"), "the clock counts"
-    assert issues(stage) == {"clock_skew"}
-    await stage.move_to(at(60))
-    assert stage.curtails("s1")
-    await stage.move_to(at(300))
-    assert not stage.curtails("s1")
-    assert stage.stories == [("d1", "created"), ("d1", "started"), ("d1", "ended")]
+    harness.publish(wire_dispatch("d1", at(60), at(300)))
+    await harness.set_up()
+    await harness.move_to(at(120))
+    assert harness.curtails("s1")
+    harness.freezer.move_to(at(1))
+    await harness.poll()
+    assert not harness.curtails("s1"), "the clock counts"
+    assert issues(harness) == {"clock_skew"}
+    await harness.move_to(at(60))
+    assert harness.curtails("s1")
+    await harness.move_to(at(300))
+    assert not harness.curtails("s1")
+    assert harness.stories == [("d1", "created"), ("d1", "started"), ("d1", "ended")]
 
 
 @pytest.mark.parametrize("boundary", ["start", "end"])
 @pytest.mark.parametrize("step", [3, -3])
 async def test_a_small_step_over_a_boundary_tells_it_once(
-    stage: Stage, boundary: str, step: int
+    harness: Harness, boundary: str, step: int
 ) -> None:
     times = (at(2), at(60)) if boundary == "start" else (at(-10), at(2))
-    stage.publish(wire_dispatch("d1", *times))
-    await stage.set_up()
-    await stage.move_to(at(2) + timedelta(seconds=1 if step < 0 else -1))
-    await stage.move_to(
+    harness.publish(wire_dispatch("d1", *times))
+    await harness.set_up()
+    await harness.move_to(at(2) + timedelta(seconds=1 if step < 0 else -1))
+    await harness.move_to(
         at(2) + timedelta(seconds=1 if step < 0 else -1) + timedelta(seconds=step)
     )
-    await stage.move_to(at(2) + timedelta(seconds=30))
-    assert stage.curtails("s1") is (boundary == "start")
-    assert [kind for _, kind in stage.stories] == {
+    await harness.move_to(at(2) + timedelta(seconds=30))
+    assert harness.curtails("s1") is (boundary == "start")
+    assert [kind for _, kind in harness.stories] == {
         "start": ["created", "started"],
         "end": ["created", "started", "ended"],
     }[boundary]
-    assert not issues(stage)
+    assert not issues(harness)
 
 
 @pytest.mark.parametrize(
@@ -387,60 +394,60 @@ async def test_a_small_step_over_a_boundary_tells_it_once(
     ],
 )
 async def test_a_machine_that_slept_is_right_when_it_wakes(
-    stage: Stage, woken: float, curtails: bool, told: list[str]
+    harness: Harness, woken: float, curtails: bool, told: list[str]
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(5), at(20)))
-    await stage.set_up()
-    stage.voltus.faults = Faults(status=500)
-    await stage.move_to(at(woken))
-    assert stage.curtails("s1") is curtails
-    assert [kind for _, kind in stage.stories] == told
-    assert stage.told[-1].data.get("missed", False) is (woken == 30)
+    harness.publish(wire_dispatch("d1", at(5), at(20)))
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=500)
+    await harness.move_to(at(woken))
+    assert harness.curtails("s1") is curtails
+    assert [kind for _, kind in harness.stories] == told
+    assert harness.told[-1].data.get("missed", False) is (woken == 30)
 
 
 # What the user does
 
 
-def _remove_entities(stage: Stage) -> None:
-    for entity in stage.entities():
-        er.async_get(stage.hass).async_remove(entity.entity_id)
+def _remove_entities(harness: Harness) -> None:
+    for entity in harness.entities():
+        er.async_get(harness.hass).async_remove(entity.entity_id)
 
 
-def _disable_entities(stage: Stage) -> None:
-    for entity in stage.entities():
-        er.async_get(stage.hass).async_update_entity(
+def _disable_entities(harness: Harness) -> None:
+    for entity in harness.entities():
+        er.async_get(harness.hass).async_update_entity(
             entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER
         )
 
 
-def _rename_entities(stage: Stage) -> None:
-    for entity in stage.entities():
-        er.async_get(stage.hass).async_update_entity(
+def _rename_entities(harness: Harness) -> None:
+    for entity in harness.entities():
+        er.async_get(harness.hass).async_update_entity(
             entity.entity_id,
             new_entity_id=f"{entity.entity_id}_renamed",
             name="Another name",
         )
 
 
-def _remove_devices(stage: Stage) -> None:
-    registry = dr.async_get(stage.hass)
-    for device in dr.async_entries_for_config_entry(registry, stage.entry.entry_id):
+def _remove_devices(harness: Harness) -> None:
+    registry = dr.async_get(harness.hass)
+    for device in dr.async_entries_for_config_entry(registry, harness.entry.entry_id):
         registry.async_remove_device(device.id)
 
 
-def _disable_devices(stage: Stage) -> None:
-    registry = dr.async_get(stage.hass)
-    for device in dr.async_entries_for_config_entry(registry, stage.entry.entry_id):
+def _disable_devices(harness: Harness) -> None:
+    registry = dr.async_get(harness.hass)
+    for device in dr.async_entries_for_config_entry(registry, harness.entry.entry_id):
         registry.async_update_device(device.id, disabled_by=dr.DeviceEntryDisabler.USER)
 
 
-def _rename_devices(stage: Stage) -> None:
-    registry = dr.async_get(stage.hass)
-    for device in dr.async_entries_for_config_entry(registry, stage.entry.entry_id):
+def _rename_devices(harness: Harness) -> None:
+    registry = dr.async_get(harness.hass)
+    for device in dr.async_entries_for_config_entry(registry, harness.entry.entry_id):
         registry.async_update_device(device.id, name_by_user="Another name")
 
 
-DEEDS: dict[str, Callable[[Stage], None]] = {
+DEEDS: dict[str, Callable[[Harness], None]] = {
     "removes all entities": _remove_entities,
     "disables all entities": _disable_entities,
     "renames all entities": _rename_entities,
@@ -453,65 +460,65 @@ DEEDS: dict[str, Callable[[Stage], None]] = {
 @idle_and_busy
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 async def test_whatever_the_user_does_to_entities_and_devices_events_go_on(
-    stage: Stage,
-    deed: Callable[[Stage], None],
+    harness: Harness,
+    deed: Callable[[Harness], None],
     dispatches: list[dict[str, Json]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stage.publish(*dispatches)
-    await stage.set_up()
-    deed(stage)
-    await stage.settle()
-    stage.told.clear()
+    harness.publish(*dispatches)
+    await harness.set_up()
+    deed(harness)
+    await harness.settle()
+    harness.told.clear()
     others = [{**each, "end_time": "2026-07-15T12:06:00Z"} for each in dispatches]
-    stage.publish(*others, wire_dispatch("d2", at(2), at(4), {"s1": 1, "s3": 2}))
+    harness.publish(*others, wire_dispatch("d2", at(2), at(4), {"s1": 1, "s3": 2}))
     for minute in (1, 2, 4, 6, 7):
-        await stage.move_to(at(minute))
-    of_d2 = [kind for dispatch_id, kind in stage.stories if dispatch_id == "d2"]
+        await harness.move_to(at(minute))
+    of_d2 = [kind for dispatch_id, kind in harness.stories if dispatch_id == "d2"]
     assert of_d2 == ["created", "started", "ended"]
-    assert [kind for _, kind in stage.stories].count("ended") == 1 + len(dispatches)
+    assert [kind for _, kind in harness.stories].count("ended") == 1 + len(dispatches)
     assert [
         event.data["late_seconds"]
-        for event in stage.told
+        for event in harness.told
         if event.data["status"] == "active" and event.data["dispatch_id"] == "d2"
     ] == [0]
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
-    await stage.hass.config_entries.async_reload(stage.entry.entry_id)
-    await stage.settle()
+    await harness.hass.config_entries.async_reload(harness.entry.entry_id)
+    await harness.settle()
     for site_id in (None, "s1", "s2", "s3"):
-        assert device_id(stage.hass, stage.entry.entry_id, site_id)
+        assert device_id(harness.hass, harness.entry.entry_id, site_id)
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 
 async def test_a_renamed_sensor_shows_the_signal_under_its_new_name(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(2), at(4)))
-    await stage.set_up()
-    _rename_entities(stage)
-    await stage.settle()
+    harness.publish(wire_dispatch("d1", at(2), at(4)))
+    await harness.set_up()
+    _rename_entities(harness)
+    await harness.settle()
     for minute, expected in ((1, False), (2, True), (4, False)):
-        await stage.move_to(at(minute))
-        assert stage.curtails("s1") is expected
-    assert stage.entity_id("curtail", "s1").endswith("_renamed")
+        await harness.move_to(at(minute))
+        assert harness.curtails("s1") is expected
+    assert harness.entity_id("curtail", "s1").endswith("_renamed")
 
 
 # What Voltus changes while a dispatch is running
 
 
 async def test_a_start_that_is_moved_later_after_it_came_lets_go_until_then(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(10), at(60), modification_number=1))
-    await stage.move_to(at(1))
-    assert not stage.curtails("s1")
-    assert stage.state("next_start", "s1").state == at(10).isoformat()
-    await stage.move_to(at(10))
-    assert stage.curtails("s1")
-    assert [kind for _, kind in stage.stories] == [
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(10), at(60), modification_number=1))
+    await harness.move_to(at(1))
+    assert not harness.curtails("s1")
+    assert harness.state("next_start", "s1").state == at(10).isoformat()
+    await harness.move_to(at(10))
+    assert harness.curtails("s1")
+    assert [kind for _, kind in harness.stories] == [
         "created",
         "started",
         "updated",
@@ -519,87 +526,91 @@ async def test_a_start_that_is_moved_later_after_it_came_lets_go_until_then(
     ]
 
 
-async def test_an_end_that_is_moved_into_the_past_ends_it_at_once(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(-5), at(-1), modification_number=1))
-    await stage.move_to(at(1))
-    assert not stage.curtails("s1")
-    assert [kind for _, kind in stage.stories] == [
+async def test_an_end_that_is_moved_into_the_past_ends_it_at_once(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(-5), at(-1), modification_number=1))
+    await harness.move_to(at(1))
+    assert not harness.curtails("s1")
+    assert [kind for _, kind in harness.stories] == [
         "created",
         "started",
         "updated",
         "ended",
     ]
-    assert stage.told[-1].data["late_seconds"] == 120
-    assert stage.told[-1].data["delay_seconds"] == 0
+    assert harness.told[-1].data["late_seconds"] == 120
+    assert harness.told[-1].data["delay_seconds"] == 0
 
 
 @pytest.mark.parametrize("minutes", [0, -30])
 async def test_an_end_at_or_before_the_start_asks_for_nothing(
-    stage: Stage, minutes: float
+    harness: Harness, minutes: float
 ) -> None:
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(10), at(10 + minutes)))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(10), at(10 + minutes)))
     for minute in (1, 10, 11):
-        await stage.move_to(at(minute))
-        assert not stage.curtails("s1")
-    assert stage.stories == [("d1", "ended")]
-    assert stage.written_states("curtail", "s1") == ["off"]
+        await harness.move_to(at(minute))
+        assert not harness.curtails("s1")
+    assert harness.stories == [("d1", "ended")]
+    assert harness.written_states("curtail", "s1") == ["off"]
 
 
 async def test_an_end_that_is_extended_after_it_was_over_curtails_again(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(1)))
-    await stage.set_up()
-    await stage.move_to(at(1))
-    assert not stage.curtails("s1")
-    stage.publish(wire_dispatch("d1", at(-5), at(10), modification_number=1))
-    await stage.move_to(at(2))
-    assert stage.curtails("s1")
-    await stage.move_to(at(10))
-    assert not stage.curtails("s1")
-    assert [kind for _, kind in stage.stories] == [
+    harness.publish(wire_dispatch("d1", at(-5), at(1)))
+    await harness.set_up()
+    await harness.move_to(at(1))
+    assert not harness.curtails("s1")
+    harness.publish(wire_dispatch("d1", at(-5), at(10), modification_number=1))
+    await harness.move_to(at(2))
+    assert harness.curtails("s1")
+    await harness.move_to(at(10))
+    assert not harness.curtails("s1")
+    assert [kind for _, kind in harness.stories] == [
         *("created", "started", "ended"),
         *("updated", "started", "ended"),
     ]
 
 
 async def test_what_is_authorized_again_after_a_cancel_curtails_again(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.set_up()
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
     for minute, authorized in ((1, False), (2, True)):
-        stage.publish(wire_dispatch("d1", at(-5), at(60), authorized=authorized))
-        await stage.move_to(at(minute))
-        assert stage.curtails("s1") is authorized
-    assert [kind for _, kind in stage.stories] == [
+        harness.publish(wire_dispatch("d1", at(-5), at(60), authorized=authorized))
+        await harness.move_to(at(minute))
+        assert harness.curtails("s1") is authorized
+    assert [kind for _, kind in harness.stories] == [
         *("created", "started", "cancelled", "updated", "started"),
     ]
 
 
-async def test_sites_follow_their_own_truth_as_they_come_and_go(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 5}))
-    await stage.set_up()
+async def test_sites_follow_their_own_truth_as_they_come_and_go(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 5}))
+    await harness.set_up()
     for minute, sites in enumerate(
         ({"s1": 5, "s2": 7}, {"s2": 7}, {"s2": 7, "s9": 1}), start=1
     ):
-        stage.publish(
+        harness.publish(
             wire_dispatch("d1", at(-5), at(60), sites, modification_number=minute)
         )
-        await stage.move_to(at(minute))
+        await harness.move_to(at(minute))
         for site_id in ("s1", "s2"):
-            assert stage.curtails(site_id) is (site_id in sites)
-        assert float(stage.state("commitment").state) == sum(sites.values())
-    assert stage.curtails("s9"), "a site that nobody has told us of"
-    assert [kind for _, kind in stage.stories] == [
+            assert harness.curtails(site_id) is (site_id in sites)
+        assert float(harness.state("commitment").state) == sum(sites.values())
+    assert harness.curtails("s9"), "a site that nobody has told us of"
+    assert [kind for _, kind in harness.stories] == [
         "created",
         "started",
         *["updated"] * 3,
     ]
-    assert [event.data["changes"]["sites"] for event in stage.told[2:]] == [
+    assert [event.data["changes"]["sites"] for event in harness.told[2:]] == [
         {"added": ["s2"], "removed": [], "changed": []},
         {"added": [], "removed": ["s1"], "changed": []},
         {"added": ["s9"], "removed": [], "changed": []},
@@ -607,116 +618,118 @@ async def test_sites_follow_their_own_truth_as_they_come_and_go(stage: Stage) ->
 
 
 async def test_a_commitment_that_changes_is_shown_and_nothing_else(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 5, "s2": 7}))
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 9, "s2": None}))
-    await stage.move_to(at(1))
-    assert stage.state("commitment", "s1").state == "9.0"
-    assert stage.state("commitment", "s2").state == "unknown"
-    assert stage.written_states("curtail", "s1")[0] == "on"
-    assert set(stage.written_states("curtail", "s1")) == {"on"}
-    assert [kind for _, kind in stage.stories] == ["created", "started", "updated"]
-    assert stage.told[-1].data["changes"]["sites"]["changed"] == ["s1", "s2"]
+    harness.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 5, "s2": 7}))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(-5), at(60), {"s1": 9, "s2": None}))
+    await harness.move_to(at(1))
+    assert harness.state("commitment", "s1").state == "9.0"
+    assert harness.state("commitment", "s2").state == "unknown"
+    assert harness.written_states("curtail", "s1")[0] == "on"
+    assert set(harness.written_states("curtail", "s1")) == {"on"}
+    assert [kind for _, kind in harness.stories] == ["created", "started", "updated"]
+    assert harness.told[-1].data["changes"]["sites"]["changed"] == ["s1", "s2"]
 
 
-async def test_a_dispatch_that_becomes_a_test_lets_go_and_says_so(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(-5), at(60), test=True))
-    await stage.move_to(at(1))
-    assert not stage.curtails("s1")
-    assert [kind for _, kind in stage.stories] == ["created", "started", "updated"]
-    update = stage.told[-1].data
+async def test_a_dispatch_that_becomes_a_test_lets_go_and_says_so(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(-5), at(60), test=True))
+    await harness.move_to(at(1))
+    assert not harness.curtails("s1")
+    assert [kind for _, kind in harness.stories] == ["created", "started", "updated"]
+    update = harness.told[-1].data
     assert update["changes"] == {"test": {"old": False, "new": True}}
     assert update["actionable"] is True, "who acts on it must hear that it lets go"
     assert update["sites"][0]["curtail"] is False
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.move_to(at(2))
-    assert stage.curtails("s1")
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.move_to(at(2))
+    assert harness.curtails("s1")
 
 
 # Order
 
 
-async def test_no_request_overtakes_another(stage: Stage) -> None:
+async def test_no_request_overtakes_another(harness: Harness) -> None:
     """Two polls at once: the later waits for the earlier, and the later answer counts."""
-    stage.publish(wire_dispatch("d1", at(-5), at(60)))
-    await stage.set_up()
-    stage.voltus.faults = Faults(delay=5, times=1)
-    asked = len(stage.voltus.requests)
-    coordinator = stage.entry.runtime_data
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    harness.voltus.faults = Faults(delay=5, times=1)
+    asked = len(harness.voltus.requests)
+    coordinator = harness.entry.runtime_data
     polls = [
-        stage.hass.async_create_background_task(
+        harness.hass.async_create_background_task(
             coordinator.async_refresh(), f"poll {n}"
         )
         for n in (1, 2)
     ]
-    while len(stage.voltus.requests) == asked:
+    while len(harness.voltus.requests) == asked:
         await asyncio.sleep(0)
-    stage.publish(wire_dispatch("d1", at(-5), at(60), authorized=False))
+    harness.publish(wire_dispatch("d1", at(-5), at(60), authorized=False))
     await let_bytes_arrive()
-    assert len(stage.voltus.requests) == asked + 1
-    assert stage.curtails("s1")
-    stage.freezer.tick(6)
+    assert len(harness.voltus.requests) == asked + 1
+    assert harness.curtails("s1")
+    harness.freezer.tick(6)
     await asyncio.gather(*polls)
-    await stage.settle()
-    assert not stage.curtails("s1")
-    assert [kind for _, kind in stage.stories] == ["created", "started", "cancelled"]
+    await harness.settle()
+    assert not harness.curtails("s1")
+    assert [kind for _, kind in harness.stories] == ["created", "started", "cancelled"]
 
 
 # Two accounts
 
 
-async def test_a_fault_of_one_account_is_nothing_to_another(stage: Stage) -> None:
+async def test_a_fault_of_one_account_is_nothing_to_another(harness: Harness) -> None:
     other_voltus = LocalVoltus()
-    other_voltus.accounts[KEY].sites = stage.voltus.accounts[KEY].sites
+    other_voltus.accounts[KEY].sites = harness.voltus.accounts[KEY].sites
     async with serve(other_voltus) as url:
-        other = type(stage.entry)(
+        other = type(harness.entry)(
             domain=DOMAIN,
             entry_id="other",
             title="Voltus",
             data=MappingProxyType({CONF_URL: url, CONF_API_KEY: KEY}),
         )
-        other.add_to_hass(stage.hass)
-        others = Stage(
-            stage.hass, stage.freezer, other_voltus, url, other, stage.storage
+        other.add_to_hass(harness.hass)
+        others = Harness(
+            harness.hass, harness.freezer, other_voltus, url, other, harness.storage
         )
-        stage.publish(wire_dispatch("d1", at(-5), at(60)))
+        harness.publish(wire_dispatch("d1", at(-5), at(60)))
         others.publish(wire_dispatch("d1", at(-5), at(3)))
-        await stage.set_up()
-        stage.voltus.faults = Faults(status=401)
+        await harness.set_up()
+        harness.voltus.faults = Faults(status=401)
         for minute in (1, 3, 6):
-            await stage.move_to(at(minute))
-            assert stage.curtails("s1")
+            await harness.move_to(at(minute))
+            assert harness.curtails("s1")
             assert others.curtails("s1") is (minute < 3)
-        assert stage.state("connection").state == "off"
+        assert harness.state("connection").state == "off"
         assert others.state("connection").state == "on"
-        assert len(stage.flows(SOURCE_REAUTH)) == 1
+        assert len(harness.flows(SOURCE_REAUTH)) == 1
         assert not others.flows(SOURCE_REAUTH)
         assert f"no_contact_{other.entry_id}" not in {
-            i for _, i in ir.async_get(stage.hass).issues
+            i for _, i in ir.async_get(harness.hass).issues
         }
-        await stage.hass.config_entries.async_unload(other.entry_id)
+        await harness.hass.config_entries.async_unload(other.entry_id)
 
 
-async def test_killed_while_it_starts_the_next_start_tells_it(stage: Stage) -> None:
+async def test_killed_while_it_starts_the_next_start_tells_it(harness: Harness) -> None:
     """What a poll brought during a start is known from the disk, and still told."""
-    await stage.set_up()
-    stage.publish(wire_dispatch("d1", at(1), at(60)))
-    stage.freezer.move_to(at(2))
-    await stage.restart(started=False)
-    await stage.settle()
-    assert stage.curtails("s1")
-    assert stage.told == []
-    killed = stage.disk()
-    stage.voltus.faults = Faults(status=500)
-    stage.hass.set_state(CoreState.running)
-    stage.freezer.move_to(at(3))
-    await stage.restart(killed, started=False)
-    assert stage.written_states("curtail", "s1") == ["on"]
-    await stage.finish_start()
-    assert stage.stories == [("d1", "created"), ("d1", "started")]
-    assert stage.told[-1].data["late_seconds"] == 120
-    assert stage.told[-1].data["delay_seconds"] == 60
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(1), at(60)))
+    harness.freezer.move_to(at(2))
+    await harness.restart(started=False)
+    await harness.settle()
+    assert harness.curtails("s1")
+    assert harness.told == []
+    killed = harness.disk()
+    harness.voltus.faults = Faults(status=500)
+    harness.hass.set_state(CoreState.running)
+    harness.freezer.move_to(at(3))
+    await harness.restart(killed, started=False)
+    assert harness.written_states("curtail", "s1") == ["on"]
+    await harness.finish_start()
+    assert harness.stories == [("d1", "created"), ("d1", "started")]
+    assert harness.told[-1].data["late_seconds"] == 120
+    assert harness.told[-1].data["delay_seconds"] == 60

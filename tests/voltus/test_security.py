@@ -31,7 +31,7 @@ from sandbox.server import LocalVoltus
 from sandbox.wire import Answer
 from tests.builders import at, wire_dispatch
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 LOAD = f"{INPUT_BOOLEAN}.load"
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
@@ -44,51 +44,51 @@ FAULTS = (
 )
 
 
-def _kept(stage: Stage) -> str:
+def _kept(harness: Harness) -> str:
     """Return all that Home Assistant holds of the account, but for its entry."""
-    hass = stage.hass
+    hass = harness.hass
     registries = [
-        *dr.async_entries_for_config_entry(dr.async_get(hass), stage.entry.entry_id),
+        *dr.async_entries_for_config_entry(dr.async_get(hass), harness.entry.entry_id),
         *er.async_get(hass).entities.values(),
         *ir.async_get(hass).issues.values(),
     ]
     return " ".join(
         [
             *(str(json_bytes(state.as_dict())) for state in hass.states.async_all()),
-            *(str(json_bytes(event.data)) for event in stage.told),
+            *(str(json_bytes(event.data)) for event in harness.told),
             *map(repr, registries),
             json.dumps(
-                {k: v for k, v in stage.storage.items() if k != "core.config_entries"}
+                {k: v for k, v in harness.storage.items() if k != "core.config_entries"}
             ),
-            repr(stage.entry.runtime_data),
-            repr(stage.entry.runtime_data.client),
-            repr(stage.entry.runtime_data.last_exception),
-            repr(getattr(stage.entry.runtime_data.last_exception, "__cause__", None)),
-            str(stage.entry),
-            repr(stage.entry),
+            repr(harness.entry.runtime_data),
+            repr(harness.entry.runtime_data.client),
+            repr(harness.entry.runtime_data.last_exception),
+            repr(getattr(harness.entry.runtime_data.last_exception, "__cause__", None)),
+            str(harness.entry),
+            repr(harness.entry),
         ]
     )
 
 
 async def test_the_key_is_in_the_entry_and_nowhere_else(
-    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    stage.publish(wire_dispatch("d1", at(-10), at(600)))
-    await stage.set_up()
+    harness.publish(wire_dispatch("d1", at(-10), at(600)))
+    await harness.set_up()
     for minute, fault in enumerate(FAULTS, start=1):
-        stage.voltus.faults = fault
-        await stage.move_to(at(10 * minute))
-        assert KEY not in _kept(stage)
+        harness.voltus.faults = fault
+        await harness.move_to(at(10 * minute))
+        assert KEY not in _kept(harness)
     echo = json.dumps({"message": f"{KEY} is no key", "type": f"Bad {KEY}"}).encode()
     monkeypatch.setattr(LocalVoltus, "answer", lambda *_: Answer(status=400, body=echo))
-    await stage.move_to(at(200))
-    assert KEY not in _kept(stage)
-    assert await stage.hass.config_entries.async_reload(stage.entry.entry_id)
-    await stage.settle()
-    assert KEY not in _kept(stage)
+    await harness.move_to(at(200))
+    assert KEY not in _kept(harness)
+    assert await harness.hass.config_entries.async_reload(harness.entry.entry_id)
+    await harness.settle()
+    assert KEY not in _kept(harness)
     assert KEY not in caplog.text
-    assert stage.entry.data["api_key"] == KEY
+    assert harness.entry.data["api_key"] == KEY
 
 
 @pytest.fixture
@@ -158,24 +158,24 @@ async def test_a_call_in_the_name_of_nobody_known_is_refused(
 
 
 async def test_who_may_only_read_sees_states_and_devices_but_neither_events_nor_the_entry(
-    stage: Stage, hass_ws_client: Any, hass_read_only_access_token: str
+    harness: Harness, hass_ws_client: Any, hass_read_only_access_token: str
 ) -> None:
-    assert await async_setup_component(stage.hass, "config", {})
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    client = await hass_ws_client(stage.hass, hass_read_only_access_token)
+    assert await async_setup_component(harness.hass, "config", {})
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    client = await hass_ws_client(harness.hass, hass_read_only_access_token)
     await client.send_json_auto_id(
         {"type": "subscribe_events", "event_type": "voltus_dispatch_started"}
     )
     assert (await client.receive_json())["error"]["code"] == "unauthorized"
     await client.send_json_auto_id(
-        {"type": "config_entries/get_single", "entry_id": stage.entry.entry_id}
+        {"type": "config_entries/get_single", "entry_id": harness.entry.entry_id}
     )
     assert (await client.receive_json())["error"]["code"] == "unauthorized"
     await client.send_json_auto_id({"type": "get_states"})
     shown = {state["entity_id"] for state in (await client.receive_json())["result"]}
-    assert stage.entity_id("curtail", "s1") in shown
-    assert stage.entity_id("dispatches") in shown
+    assert harness.entity_id("curtail", "s1") in shown
+    assert harness.entity_id("dispatches") in shown
     await client.send_json_auto_id({"type": "config/device_registry/list"})
     devices = (await client.receive_json())["result"]
     assert "location-s1" in {device["serial_number"] for device in devices}

@@ -24,7 +24,7 @@ from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 PUMP = "switch.pump"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "actions.md"
@@ -42,9 +42,9 @@ async def call(
     return answer
 
 
-def choose(stage: Stage, **options: Any) -> None:
+def choose(harness: Harness, **options: Any) -> None:
     """Set options of the account."""
-    stage.hass.config_entries.async_update_entry(stage.entry, options=options)
+    harness.hass.config_entries.async_update_entry(harness.entry, options=options)
 
 
 async def refusal(
@@ -64,30 +64,30 @@ def ids(answer: Mapping[str, Any]) -> list[str]:
 # Which account, and who may
 
 
-async def test_the_only_account_need_not_be_named(stage: Stage) -> None:
-    await stage.set_up()
-    assert await call(stage.hass, "get_dispatches") == {"dispatches": []}
-    named = await call(stage.hass, "get_dispatches", config_entry_id="account")
+async def test_the_only_account_need_not_be_named(harness: Harness) -> None:
+    await harness.set_up()
+    assert await call(harness.hass, "get_dispatches") == {"dispatches": []}
+    named = await call(harness.hass, "get_dispatches", config_entry_id="account")
     assert named == {"dispatches": []}
 
 
-async def test_of_several_accounts_one_has_to_be_named(stage: Stage) -> None:
-    stage.voltus.accounts["other-key"] = type(stage.voltus.accounts[KEY])()
+async def test_of_several_accounts_one_has_to_be_named(harness: Harness) -> None:
+    harness.voltus.accounts["other-key"] = type(harness.voltus.accounts[KEY])()
     other = MockConfigEntry(
         domain=DOMAIN,
         entry_id="other",
-        data={CONF_URL: stage.url, CONF_API_KEY: "other-key"},
+        data={CONF_URL: harness.url, CONF_API_KEY: "other-key"},
     )
-    stage.publish(wire_dispatch("d1"))
-    await stage.set_up()
-    other.add_to_hass(stage.hass)
-    await stage.hass.config_entries.async_setup("other")
-    await stage.settle()
+    harness.publish(wire_dispatch("d1"))
+    await harness.set_up()
+    other.add_to_hass(harness.hass)
+    await harness.hass.config_entries.async_setup("other")
+    await harness.settle()
 
-    error = await refusal(stage.hass, "get_dispatches")
+    error = await refusal(harness.hass, "get_dispatches")
     assert error.translation_key == "service_found_multiple_config_entry_for_domain"
     for entry_id, known in (("account", ["d1"]), ("other", [])):
-        answer = await call(stage.hass, "get_dispatches", config_entry_id=entry_id)
+        answer = await call(harness.hass, "get_dispatches", config_entry_id=entry_id)
         assert ids(answer) == known
 
 
@@ -101,29 +101,31 @@ async def test_of_several_accounts_one_has_to_be_named(stage: Stage) -> None:
     ],
 )
 async def test_an_account_that_is_not_there_or_does_not_run_is_refused(
-    stage: Stage, action: str, fields: Mapping[str, Any]
+    harness: Harness, action: str, fields: Mapping[str, Any]
 ) -> None:
-    await stage.set_up()
-    error = await refusal(stage.hass, action, config_entry_id="gone", **fields)
+    await harness.set_up()
+    error = await refusal(harness.hass, action, config_entry_id="gone", **fields)
     assert error.translation_key == "service_config_entry_not_found"
-    await stage.hass.config_entries.async_unload("account")
-    error = await refusal(stage.hass, action, config_entry_id="account", **fields)
+    await harness.hass.config_entries.async_unload("account")
+    error = await refusal(harness.hass, action, config_entry_id="account", **fields)
     assert error.translation_key == "service_config_entry_not_loaded"
 
 
-async def test_only_administrators_have_voltus_issue_something(stage: Stage) -> None:
-    await stage.set_up()
-    user = MockUser(groups=[await group(stage.hass, GROUP_ID_USER)]).add_to_hass(
-        stage.hass
+async def test_only_administrators_have_voltus_issue_something(
+    harness: Harness,
+) -> None:
+    await harness.set_up()
+    user = MockUser(groups=[await group(harness.hass, GROUP_ID_USER)]).add_to_hass(
+        harness.hass
     )
     context = Context(user_id=user.id)
-    asked = len(stage.voltus.requests)
+    asked = len(harness.voltus.requests)
     with pytest.raises(Unauthorized):
-        await call(stage.hass, "create_test_dispatch", context)
+        await call(harness.hass, "create_test_dispatch", context)
     with pytest.raises(Unauthorized):
-        await call(stage.hass, "run_scenario", context, scenario="clear")
-    assert len(stage.voltus.requests) == asked
-    assert await call(stage.hass, "get_log", context)
+        await call(harness.hass, "run_scenario", context, scenario="clear")
+    assert len(harness.voltus.requests) == asked
+    assert await call(harness.hass, "get_log", context)
 
 
 async def group(hass: HomeAssistant, group_id: str) -> Any:
@@ -136,21 +138,21 @@ async def group(hass: HomeAssistant, group_id: str) -> Any:
 # Test dispatches
 
 
-async def test_a_test_dispatch_is_found_on_the_list_and_told(stage: Stage) -> None:
-    await stage.set_up()
-    answer = await call(stage.hass, "create_test_dispatch")
+async def test_a_test_dispatch_is_found_on_the_list_and_told(harness: Harness) -> None:
+    await harness.set_up()
+    answer = await call(harness.hass, "create_test_dispatch")
     dispatch_id = answer["dispatch_id"]
-    assert stage.stories == [(dispatch_id, "created")]
+    assert harness.stories == [(dispatch_id, "created")]
     assert answer == {
-        "dispatch_id": stage.told[0].data["dispatch_id"],
+        "dispatch_id": harness.told[0].data["dispatch_id"],
         "start_time": at(2).isoformat(),
         "end_time": at(22).isoformat(),
         "will_curtail": False,
         "sites": [],
         "notes": ["Curtail stays off: the option “Act on test dispatches” is off."],
     }
-    await stage.move_to(at(2))
-    assert not stage.curtails()
+    await harness.move_to(at(2))
+    assert not harness.curtails()
 
 
 @pytest.mark.parametrize(
@@ -167,24 +169,24 @@ async def test_a_test_dispatch_is_found_on_the_list_and_told(stage: Stage) -> No
     ],
 )
 async def test_the_answer_says_where_a_test_dispatch_curtails(
-    stage: Stage, options: Mapping[str, Any], sites: list[str], note: str | None
+    harness: Harness, options: Mapping[str, Any], sites: list[str], note: str | None
 ) -> None:
-    await stage.set_up()
-    choose(stage, **options)
-    await stage.settle()
-    answer = await call(stage.hass, "create_test_dispatch")
+    await harness.set_up()
+    choose(harness, **options)
+    await harness.settle()
+    answer = await call(harness.hass, "create_test_dispatch")
     assert answer["sites"] == sites
     assert answer["will_curtail"] is bool(sites)
     assert answer["notes"] == [each for each in (note,) if each]
-    await stage.move_to(at(2))
-    assert stage.curtails() is answer["will_curtail"]
+    await harness.move_to(at(2))
+    assert harness.curtails() is answer["will_curtail"]
 
 
-async def test_start_duration_and_program_can_be_chosen(stage: Stage) -> None:
-    await stage.set_up()
-    await stage.hass.config.async_set_time_zone("US/Pacific")
+async def test_start_duration_and_program_can_be_chosen(harness: Harness) -> None:
+    await harness.set_up()
+    await harness.hass.config.async_set_time_zone("US/Pacific")
     answer = await call(
-        stage.hass,
+        harness.hass,
         "create_test_dispatch",
         start_time="2026-07-15 06:30:00",
         duration={"minutes": 5},
@@ -194,31 +196,31 @@ async def test_start_duration_and_program_can_be_chosen(stage: Stage) -> None:
         at(90).isoformat(),
         at(95).isoformat(),
     )
-    (created,) = stage.told
+    (created,) = harness.told
     assert created.data["program"]["id"] == 1111
 
 
 async def test_a_test_dispatch_of_the_same_times_is_not_taken_for_the_new_one(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(2), at(22), test=True))
-    await stage.set_up()
-    answer = await call(stage.hass, "create_test_dispatch")
+    harness.publish(wire_dispatch("d1", at(2), at(22), test=True))
+    await harness.set_up()
+    answer = await call(harness.hass, "create_test_dispatch")
     assert answer["dispatch_id"] not in (None, "d1")
 
 
 async def test_a_test_dispatch_that_is_not_listed_yet_is_told_later(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sandbox.api.new_id", lambda taken: "t1")
-    await stage.set_up()
-    stage.voltus.faults = Faults(drop=("t1",))
-    answer = await call(stage.hass, "create_test_dispatch")
+    await harness.set_up()
+    harness.voltus.faults = Faults(drop=("t1",))
+    answer = await call(harness.hass, "create_test_dispatch")
     assert answer["dispatch_id"] is None
     assert answer["notes"][0].startswith("Voltus has accepted")
-    stage.voltus.faults = Faults()
-    await stage.poll()
-    assert stage.stories == [("t1", "created")]
+    harness.voltus.faults = Faults()
+    await harness.poll()
+    assert harness.stories == [("t1", "created")]
 
 
 @pytest.mark.parametrize(
@@ -237,14 +239,14 @@ async def test_a_test_dispatch_that_is_not_listed_yet_is_told_later(
     ],
 )
 async def test_times_that_voltus_would_not_take_are_refused(
-    stage: Stage, fields: Mapping[str, Any], key: str
+    harness: Harness, fields: Mapping[str, Any], key: str
 ) -> None:
-    await stage.set_up()
-    asked = len(stage.voltus.requests)
-    error = await refusal(stage.hass, "create_test_dispatch", **fields)
+    await harness.set_up()
+    asked = len(harness.voltus.requests)
+    error = await refusal(harness.hass, "create_test_dispatch", **fields)
     assert isinstance(error, ServiceValidationError)
     assert error.translation_key == key
-    assert len(stage.voltus.requests) == asked
+    assert len(harness.voltus.requests) == asked
 
 
 @pytest.mark.parametrize(
@@ -263,19 +265,19 @@ async def test_times_that_voltus_would_not_take_are_refused(
     ],
 )
 async def test_what_makes_no_sense_is_refused(
-    stage: Stage, action: str, fields: Mapping[str, Any]
+    harness: Harness, action: str, fields: Mapping[str, Any]
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     with pytest.raises(vol.Invalid):
-        await call(stage.hass, action, **fields)
+        await call(harness.hass, action, **fields)
 
 
 # What Voltus refuses
 
 
-async def test_voltus_own_words_say_why_it_refuses(stage: Stage) -> None:
-    await stage.set_up()
-    error = await refusal(stage.hass, "create_test_dispatch", program_id=7)
+async def test_voltus_own_words_say_why_it_refuses(harness: Harness) -> None:
+    await harness.set_up()
+    error = await refusal(harness.hass, "create_test_dispatch", program_id=7)
     assert isinstance(error, ServiceValidationError)
     assert error.translation_key == "action_refused"
     assert "no site is registered in program 7" in str(error)
@@ -301,23 +303,23 @@ async def test_voltus_own_words_say_why_it_refuses(stage: Stage) -> None:
     [("create_test_dispatch", {}), ("run_scenario", {"scenario": "basic"})],
 )
 async def test_a_failure_is_told_and_the_key_is_not(
-    stage: Stage, fault: Faults, key: str, action: str, fields: Mapping[str, Any]
+    harness: Harness, fault: Faults, key: str, action: str, fields: Mapping[str, Any]
 ) -> None:
-    await stage.set_up()
-    stage.voltus.faults = fault
-    error = await refusal(stage.hass, action, **fields)
+    await harness.set_up()
+    harness.voltus.faults = fault
+    error = await refusal(harness.hass, action, **fields)
     assert error.translation_key == key
     assert str(error)
     assert KEY not in f"{error!r} {error} {error.__cause__!r}"
-    assert (await call(stage.hass, "get_log"))["scenarios"] == []
+    assert (await call(harness.hass, "get_log"))["scenarios"] == []
 
 
-async def test_the_public_key_is_told_to_read_only(stage: Stage) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, data={CONF_URL: stage.url, CONF_API_KEY: "secret"}
+async def test_the_public_key_is_told_to_read_only(harness: Harness) -> None:
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, data={CONF_URL: harness.url, CONF_API_KEY: "secret"}
     )
-    await stage.set_up()
-    error = await refusal(stage.hass, "run_scenario", scenario="basic")
+    await harness.set_up()
+    error = await refusal(harness.hass, "run_scenario", scenario="basic")
     assert error.translation_key == "action_not_allowed"
     assert "only reads" in str(error)
 
@@ -326,13 +328,13 @@ async def test_the_public_key_is_told_to_read_only(stage: Stage) -> None:
 
 
 async def test_a_scenario_answers_with_its_timetable_and_what_passes(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
-    choose(stage, lead_time=2, poll_interval=60)
-    await stage.settle()
+    await harness.set_up()
+    choose(harness, lead_time=2, poll_interval=60)
+    await harness.settle()
     answer = await call(
-        stage.hass,
+        harness.hass,
         "run_scenario",
         scenario="ancillary_services",
         length="00:10:00",
@@ -378,10 +380,10 @@ async def test_a_scenario_answers_with_its_timetable_and_what_passes(
         ],
         "notes": [],
     }
-    await stage.poll()
-    assert stage.curtails("s1")
-    assert not stage.curtails("s2")
-    assert stage.state("commitment", "s1").state == "250.0"
+    await harness.poll()
+    assert harness.curtails("s1")
+    assert not harness.curtails("s2")
+    assert harness.state("commitment", "s1").state == "250.0"
 
 
 @pytest.mark.parametrize(
@@ -396,58 +398,60 @@ async def test_a_scenario_answers_with_its_timetable_and_what_passes(
     ],
 )
 async def test_a_scenario_that_would_show_nothing_is_refused(
-    stage: Stage, fields: Mapping[str, Any], key: str
+    harness: Harness, fields: Mapping[str, Any], key: str
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     error = await refusal(
-        stage.hass, "run_scenario", scenario="two_dispatches", **fields
+        harness.hass, "run_scenario", scenario="two_dispatches", **fields
     )
     assert isinstance(error, ServiceValidationError)
     assert error.translation_key == key
 
 
-async def test_a_lead_time_that_outruns_the_cancel_is_refused(stage: Stage) -> None:
-    await stage.set_up()
-    choose(stage, lead_time=10)
-    await stage.settle()
-    error = await refusal(stage.hass, "run_scenario", scenario="cancelled")
+async def test_a_lead_time_that_outruns_the_cancel_is_refused(harness: Harness) -> None:
+    await harness.set_up()
+    choose(harness, lead_time=10)
+    await harness.settle()
+    error = await refusal(harness.hass, "run_scenario", scenario="cancelled")
     assert error.translation_key == "curtails_before_cancel"
     assert "lead time of 10 minutes" in str(error)
     assert await call(
-        stage.hass, "run_scenario", scenario="cancelled", length="00:40:00"
+        harness.hass, "run_scenario", scenario="cancelled", length="00:40:00"
     )
 
 
-async def test_an_account_without_sites_has_nothing_to_dispatch(stage: Stage) -> None:
-    stage.voltus.accounts[KEY].sites = []
-    await stage.set_up()
-    error = await refusal(stage.hass, "run_scenario", scenario="basic")
+async def test_an_account_without_sites_has_nothing_to_dispatch(
+    harness: Harness,
+) -> None:
+    harness.voltus.accounts[KEY].sites = []
+    await harness.set_up()
+    error = await refusal(harness.hass, "run_scenario", scenario="basic")
     assert error.translation_key == "no_sites"
 
 
 async def test_production_plays_no_scenarios(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.voltus.certify.PRODUCTION", stage.url)
-    await stage.set_up()
-    asked = len(stage.voltus.requests)
-    error = await refusal(stage.hass, "run_scenario", scenario="clear")
+    monkeypatch.setattr("custom_components.voltus.certify.PRODUCTION", harness.url)
+    await harness.set_up()
+    asked = len(harness.voltus.requests)
+    error = await refusal(harness.hass, "run_scenario", scenario="clear")
     assert error.translation_key == "scenario_in_production"
-    assert len(stage.voltus.requests) == asked
+    assert len(harness.voltus.requests) == asked
 
 
 # Dispatches
 
 
-async def publish_all_kinds(stage: Stage) -> None:
+async def publish_all_kinds(harness: Harness) -> None:
     """Have one dispatch of each status, the ended one for another site."""
-    stage.publish(
+    harness.publish(
         wire_dispatch("ended", at(-30), at(-10), {"s2": 5.0}),
         wire_dispatch("cancelled", at(-20), at(20), authorized=False),
         wire_dispatch("active", at(-10), None, test=True),
         wire_dispatch("scheduled", at(30), at(60)),
     )
-    await stage.set_up()
+    await harness.set_up()
 
 
 @pytest.mark.parametrize(
@@ -468,19 +472,19 @@ async def publish_all_kinds(stage: Stage) -> None:
     ],
 )
 async def test_dispatches_can_be_asked_for_by_status_site_and_time(
-    stage: Stage, fields: Mapping[str, Any], found: list[str]
+    harness: Harness, fields: Mapping[str, Any], found: list[str]
 ) -> None:
-    await publish_all_kinds(stage)
-    assert ids(await call(stage.hass, "get_dispatches", **fields)) == found
+    await publish_all_kinds(harness)
+    assert ids(await call(harness.hass, "get_dispatches", **fields)) == found
 
 
 async def test_all_that_voltus_says_is_answered_and_what_it_means_here(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await publish_all_kinds(stage)
+    await publish_all_kinds(harness)
     by_id = {
         each["id"]: each
-        for each in (await call(stage.hass, "get_dispatches"))["dispatches"]
+        for each in (await call(harness.hass, "get_dispatches"))["dispatches"]
     }
     assert {name: each["status"] for name, each in by_id.items()} == {
         name: name for name in by_id
@@ -511,37 +515,37 @@ async def test_all_that_voltus_says_is_answered_and_what_it_means_here(
             }
         ],
     }
-    await stage.move_to(at(30))
-    later = await call(stage.hass, "get_dispatches", status="active", site_id="s1")
+    await harness.move_to(at(30))
+    later = await call(harness.hass, "get_dispatches", status="active", site_id="s1")
     assert [each["sites"][0]["curtail"] for each in later["dispatches"]] == [True] * 2
 
 
 async def test_a_dispatch_that_left_the_list_long_ago_is_still_answered(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-30), at(-10)))
-    await stage.set_up()
-    stage.publish()
-    await stage.move_to(at(1))
+    harness.publish(wire_dispatch("d1", at(-30), at(-10)))
+    await harness.set_up()
+    harness.publish()
+    await harness.move_to(at(1))
     later = NOON + timedelta(days=4)
-    stage.publish(wire_dispatch("d2", later, later + timedelta(hours=1)))
-    await stage.move_to(later)
-    assert list(stage.entry.runtime_data.data.snapshot.dispatches) == ["d2"]
-    assert ids(await call(stage.hass, "get_dispatches")) == ["d1", "d2"]
+    harness.publish(wire_dispatch("d2", later, later + timedelta(hours=1)))
+    await harness.move_to(later)
+    assert list(harness.entry.runtime_data.data.snapshot.dispatches) == ["d2"]
+    assert ids(await call(harness.hass, "get_dispatches")) == ["d1", "d2"]
 
 
 async def test_a_site_that_only_past_dispatches_name_can_be_asked_for(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-30), at(-10), {"s9": 1.0}))
-    await stage.set_up()
-    assert "s9" not in stage.entry.runtime_data.all_sites
-    assert ids(await call(stage.hass, "get_dispatches", site_id="s9")) == ["d1"]
+    harness.publish(wire_dispatch("d1", at(-30), at(-10), {"s9": 1.0}))
+    await harness.set_up()
+    assert "s9" not in harness.entry.runtime_data.all_sites
+    assert ids(await call(harness.hass, "get_dispatches", site_id="s9")) == ["d1"]
 
 
-async def test_a_site_that_is_not_there_is_named(stage: Stage) -> None:
-    await stage.set_up()
-    error = await refusal(stage.hass, "get_dispatches", site_id="s9")
+async def test_a_site_that_is_not_there_is_named(harness: Harness) -> None:
+    await harness.set_up()
+    error = await refusal(harness.hass, "get_dispatches", site_id="s9")
     assert error.translation_key == "unknown_site"
     assert "s9" in str(error)
     assert "s1, s2" in str(error)
@@ -550,26 +554,26 @@ async def test_a_site_that_is_not_there_is_named(stage: Stage) -> None:
 # The log
 
 
-async def live_through_two(stage: Stage) -> None:
+async def live_through_two(harness: Harness) -> None:
     """Live through a dispatch of both sites, and another one of the second."""
-    stage.publish(wire_dispatch("d1", at(1), at(5), {"s1": 1.0, "s2": 1.0}))
-    await stage.set_up()
-    await stage.move_to(at(1))
-    stage.publish(
+    harness.publish(wire_dispatch("d1", at(1), at(5), {"s1": 1.0, "s2": 1.0}))
+    await harness.set_up()
+    await harness.move_to(at(1))
+    harness.publish(
         wire_dispatch("d1", at(1), at(5), {"s1": 1.0, "s2": 1.0}),
         wire_dispatch("d2", at(4), at(8), {"s2": 1.0}),
     )
     for minute in (2, 4, 5, 8):
-        await stage.move_to(at(minute))
+        await harness.move_to(at(minute))
 
 
 async def test_the_log_has_every_change_with_its_moments_and_delays(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(1), at(5)))
-    await stage.set_up()
-    await stage.move_to(at(1) + timedelta(seconds=3))
-    changes = (await call(stage.hass, "get_log"))["changes"]
+    harness.publish(wire_dispatch("d1", at(1), at(5)))
+    await harness.set_up()
+    await harness.move_to(at(1) + timedelta(seconds=3))
+    changes = (await call(harness.hass, "get_log"))["changes"]
     assert [row["type"] for row in changes] == ["created", "started"]
     started = changes[1]
     assert started == {
@@ -577,7 +581,7 @@ async def test_the_log_has_every_change_with_its_moments_and_delays(
         "received": NOON.isoformat(),
         "moment": at(1).isoformat(),
         "type": "started",
-        "change_id": stage.told[1].data["change_id"],
+        "change_id": harness.told[1].data["change_id"],
         "dispatch_id": "d1",
         "status": "active",
         "test": False,
@@ -590,10 +594,10 @@ async def test_the_log_has_every_change_with_its_moments_and_delays(
 
 
 async def test_the_log_has_when_each_site_curtailed_and_for_what(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await live_through_two(stage)
-    log = await call(stage.hass, "get_log")
+    await live_through_two(harness)
+    log = await call(harness.hass, "get_log")
     assert log["curtailments"] == [
         {
             "site_id": site_id,
@@ -606,10 +610,10 @@ async def test_the_log_has_when_each_site_curtailed_and_for_what(
     assert log["scenarios"] == []
 
 
-async def test_what_curtails_still_has_no_end_in_the_log(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(-1), None))
-    await stage.set_up()
-    (row,) = (await call(stage.hass, "get_log"))["curtailments"]
+async def test_what_curtails_still_has_no_end_in_the_log(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(-1), None))
+    await harness.set_up()
+    (row,) = (await call(harness.hass, "get_log"))["curtailments"]
     assert (row["on"], row["off"]) == (NOON.isoformat(), None)
 
 
@@ -625,22 +629,22 @@ async def test_what_curtails_still_has_no_end_in_the_log(stage: Stage) -> None:
     ],
 )
 async def test_the_log_can_be_asked_for_a_dispatch_or_a_period(
-    stage: Stage, fields: Mapping[str, Any], changes: list[str], sites: list[str]
+    harness: Harness, fields: Mapping[str, Any], changes: list[str], sites: list[str]
 ) -> None:
-    await live_through_two(stage)
-    log = await call(stage.hass, "get_log", **fields)
+    await live_through_two(harness)
+    log = await call(harness.hass, "get_log", **fields)
     assert [row["type"] for row in log["changes"]] == changes
     assert [row["site_id"] for row in log["curtailments"]] == sites
 
 
-async def test_scenarios_are_in_the_log_by_the_time_they_took(stage: Stage) -> None:
-    await stage.set_up()
-    answer = await call(stage.hass, "run_scenario", scenario="basic")
+async def test_scenarios_are_in_the_log_by_the_time_they_took(harness: Harness) -> None:
+    await harness.set_up()
+    answer = await call(harness.hass, "run_scenario", scenario="basic")
     over = datetime.fromisoformat(answer["until"])
 
     async def between(start: datetime, end: datetime) -> list[str]:
         log = await call(
-            stage.hass, "get_log", start=start.isoformat(), end=end.isoformat()
+            harness.hass, "get_log", start=start.isoformat(), end=end.isoformat()
         )
         return [each["scenario"] for each in log["scenarios"]]
 
@@ -665,19 +669,21 @@ def shape(value: object) -> object:
     return None
 
 
-async def test_the_answers_are_as_the_documentation_shows_them(stage: Stage) -> None:
-    await stage.set_up()
-    stage.hass.states.async_set(PUMP, "on")
-    ran = await call(stage.hass, "run_scenario", scenario="ancillary_services")
+async def test_the_answers_are_as_the_documentation_shows_them(
+    harness: Harness,
+) -> None:
+    await harness.set_up()
+    harness.hass.states.async_set(PUMP, "on")
+    ran = await call(harness.hass, "run_scenario", scenario="ancillary_services")
     for minute in (0.5, 20, 20.5, 21):
-        await stage.move_to(at(minute))
+        await harness.move_to(at(minute))
     answers = [
-        await call(stage.hass, "create_test_dispatch"),
+        await call(harness.hass, "create_test_dispatch"),
         ran,
-        await call(stage.hass, "get_dispatches", status="ended"),
-        await call(stage.hass, "get_log", end=at(20.75).isoformat()),
-        await call(stage.hass, "save_states", scope="pump", entity_id=[PUMP]),
-        await call(stage.hass, "restore_states", scope="pump"),
+        await call(harness.hass, "get_dispatches", status="ended"),
+        await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await call(harness.hass, "save_states", scope="pump", entity_id=[PUMP]),
+        await call(harness.hass, "restore_states", scope="pump"),
     ]
     page = DOCUMENTATION.read_text(encoding="utf-8")
     shown = [json.loads(block) for block in JSON.findall(page)]

@@ -27,8 +27,8 @@ from custom_components.voltus.store import LOG_ROWS
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
+from .harness import Harness
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
-from .stage import Stage
 
 # A day takes a minute alone, and may take some beside others.
 pytestmark = pytest.mark.timeout(400)
@@ -101,21 +101,21 @@ async def _quiet(hass: HomeAssistant) -> AsyncIterator[None]:
     logging.disable(logging.NOTSET)
 
 
-async def live(stage: Stage, poll: int) -> None:
+async def live(harness: Harness, poll: int) -> None:
     """Let half a minute pass, in which silence is borne for ten seconds."""
-    stage.freezer.move_to(NOON + poll * timedelta(seconds=30))
-    passed = asyncio.ensure_future(stage.move_to(NOON + poll * timedelta(seconds=30)))
-    while stage.voltus.faults is SILENCE and not passed.done():
+    harness.freezer.move_to(NOON + poll * timedelta(seconds=30))
+    passed = asyncio.ensure_future(harness.move_to(NOON + poll * timedelta(seconds=30)))
+    while harness.voltus.faults is SILENCE and not passed.done():
         for _ in range(300):
             await asyncio.sleep(0)
-        stage.freezer.tick(10.5)
+        harness.freezer.tick(10.5)
     await passed
 
 
-def publish(stage: Stage, poll: int) -> None:
+def publish(harness: Harness, poll: int) -> None:
     """Have a long dispatch, an open-ended one, and one that moves on every hour."""
     hour = poll // 120
-    stage.publish(
+    harness.publish(
         wire_dispatch("running", at(-10), at(3 * 1440), {"s1": 5.0}),
         wire_dispatch("open", at(-10), None, {"s2": None}),
         wire_dispatch(
@@ -124,12 +124,12 @@ def publish(stage: Stage, poll: int) -> None:
     )
 
 
-async def recover(stage: Stage, poll: int) -> None:
+async def recover(harness: Harness, poll: int) -> None:
     """Let all be well again."""
-    stage.voltus.faults = Faults()
-    while stage.state("connection").state == "off" or issues(stage):
+    harness.voltus.faults = Faults()
+    while harness.state("connection").state == "off" or issues(harness):
         poll += 1
-        await live(stage, poll)
+        await live(harness, poll)
 
 
 def say(request: pytest.FixtureRequest, *lines: str) -> None:
@@ -140,12 +140,12 @@ def say(request: pytest.FixtureRequest, *lines: str) -> None:
 
 
 async def test_a_day_with_all_faults_leaves_nothing_behind(
-    stage: Stage, request: pytest.FixtureRequest
+    harness: Harness, request: pytest.FixtureRequest
 ) -> None:
     chance = random.Random(24)
-    publish(stage, 0)
-    await stage.set_up()
-    log = stage.entry.runtime_data.log
+    publish(harness, 0)
+    await harness.set_up()
+    log = harness.entry.runtime_data.log
     log.rows = [
         {**log.rows[0], "dispatch_id": f"d{number}"} for number in range(LOG_ROWS)
     ]
@@ -153,21 +153,21 @@ async def test_a_day_with_all_faults_leaves_nothing_behind(
     change_at, struck = 0, 0
     before = None
     for poll in range(1, POLLS_A_DAY + 1):
-        publish(stage, poll)
+        publish(harness, poll)
         if poll >= change_at:
-            well = stage.voltus.faults != Faults()
-            stage.voltus.faults = Faults() if well else chance.choice(FAULTS)
+            well = harness.voltus.faults != Faults()
+            harness.voltus.faults = Faults() if well else chance.choice(FAULTS)
             change_at = poll + chance.randint(1, 20)
-        struck += stage.voltus.faults != Faults()
-        await live(stage, poll)
+        struck += harness.voltus.faults != Faults()
+        await live(harness, poll)
         if poll in (WARM_UP, POLLS_A_DAY):
-            await recover(stage, poll)
-            for each in (stage.told, stage.written, stage.voltus.requests):
+            await recover(harness, poll)
+            for each in (harness.told, harness.written, harness.voltus.requests):
                 each.clear()
-            after = footprint(stage.hass)
+            after = footprint(harness.hass)
             before = before or after
         if poll > WARM_UP:
-            assert stage.curtails("s1")
+            assert harness.curtails("s1")
     assert before
     say(
         request,
@@ -183,33 +183,33 @@ async def test_a_day_with_all_faults_leaves_nothing_behind(
     assert after.tasks == before.tasks
     assert after.states == before.states
     assert after.issues == before.issues == 0
-    assert not stage.flows(SOURCE_REAUTH)
+    assert not harness.flows(SOURCE_REAUTH)
     assert len(log.rows) == LOG_ROWS
-    assert len(stage.entry.runtime_data.data.snapshot.dispatches) == 3
+    assert len(harness.entry.runtime_data.data.snapshot.dispatches) == 3
 
 
-def issues(stage: Stage) -> list[str]:
+def issues(harness: Harness) -> list[str]:
     return [
         issue_id
-        for domain, issue_id in ir.async_get(stage.hass).issues
+        for domain, issue_id in ir.async_get(harness.hass).issues
         if domain == DOMAIN
     ]
 
 
 async def test_a_day_of_the_public_sandbox_fills_neither_log_nor_disk(
-    stage: Stage, request: pytest.FixtureRequest
+    harness: Harness, request: pytest.FixtureRequest
 ) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, data={**stage.entry.data, CONF_API_KEY: "secret"}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, data={**harness.entry.data, CONF_API_KEY: "secret"}
     )
-    await stage.set_up()
+    await harness.set_up()
     for poll in range(1, POLLS_A_DAY + 1):
-        await live(stage, poll)
-    assert len(stage.told) == 2 + POLLS_A_DAY
-    assert stage.written_states("curtail", "asdf") == ["on"]
-    await stage.entry.runtime_data.async_save()
-    rows = stage.entry.runtime_data.log.rows
-    disk = Path(stage.hass.config.path(STORAGE_DIR))
+        await live(harness, poll)
+    assert len(harness.told) == 2 + POLLS_A_DAY
+    assert harness.written_states("curtail", "asdf") == ["on"]
+    await harness.entry.runtime_data.async_save()
+    rows = harness.entry.runtime_data.log.rows
+    disk = Path(harness.hass.config.path(STORAGE_DIR))
     sizes = {each.name: each.stat().st_size for each in disk.glob(f"{DOMAIN}.account*")}
     say(request, f"24 h of the public sandbox: {len(rows)} rows of log, bytes: {sizes}")
     assert len(rows) < 100

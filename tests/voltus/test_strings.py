@@ -28,7 +28,7 @@ from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
 from tests.builders import at, wire_dispatch
 
-from .stage import Stage
+from .harness import Harness
 
 ROOM = Path(integration.__file__).parent
 TEXTS: dict[str, Any] = json.loads((ROOM / "translations/en.json").read_text("utf-8"))
@@ -37,7 +37,12 @@ MANIFEST: dict[str, Any] = json.loads((ROOM / "manifest.json").read_text("utf-8"
 SERVICES = load_yaml_dict(str(ROOM / "services.yaml"))
 TRIGGERS = load_yaml_dict(str(ROOM / "triggers.yaml"))
 CONDITIONS = load_yaml_dict(str(ROOM / "conditions.yaml"))
-SOURCES = {path.stem: ast.parse(path.read_text("utf-8")) for path in ROOM.glob("*.py")}
+SOURCES = {
+    path.relative_to(ROOM).with_suffix("").as_posix(): ast.parse(
+        path.read_text("utf-8")
+    )
+    for path in ROOM.rglob("*.py")
+}
 
 SELECTS: dict[str, Any] = {
     select["translation_key"]: select
@@ -122,15 +127,17 @@ def check_description(
             assert fields[name]["default"] == marker.default()
 
 
-async def forms(stage: Stage) -> dict[str, dict[str, ConfigFlowResult]]:
+async def forms(harness: Harness) -> dict[str, dict[str, ConfigFlowResult]]:
     """Return every form that there is, by flow and step."""
-    flows = stage.hass.config_entries.flow
+    flows = harness.hass.config_entries.flow
     found = [
         await flows.async_init(DOMAIN, context={"source": SOURCE_USER}),
-        await stage.entry.start_reauth_flow(stage.hass),
-        await stage.entry.start_reconfigure_flow(stage.hass),
+        await harness.entry.start_reauth_flow(harness.hass),
+        await harness.entry.start_reconfigure_flow(harness.hass),
     ]
-    options = await stage.hass.config_entries.options.async_init(stage.entry.entry_id)
+    options = await harness.hass.config_entries.options.async_init(
+        harness.entry.entry_id
+    )
     return {
         "config": {form["step_id"]: form for form in found},
         "options": {options["step_id"]: options},
@@ -138,10 +145,10 @@ async def forms(stage: Stage) -> dict[str, dict[str, ConfigFlowResult]]:
 
 
 async def test_every_field_of_every_form_has_a_name_and_a_description(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
-    for flow, steps in (await forms(stage)).items():
+    await harness.set_up()
+    for flow, steps in (await forms(harness)).items():
         assert TEXTS[flow]["step"].keys() == steps.keys()
         for step, form in steps.items():
             texts = TEXTS[flow]["step"][step]
@@ -151,13 +158,13 @@ async def test_every_field_of_every_form_has_a_name_and_a_description(
             assert texts["data_description"].keys() == fields(form)
 
 
-async def test_every_placeholder_of_a_form_is_filled(stage: Stage) -> None:
-    await stage.set_up()
+async def test_every_placeholder_of_a_form_is_filled(harness: Harness) -> None:
+    await harness.set_up()
     filled = {
         flow: set.intersection(
             *(set(form["description_placeholders"] or ()) for form in steps.values())
         )
-        for flow, steps in (await forms(stage)).items()
+        for flow, steps in (await forms(harness)).items()
     }
     for flow, names in filled.items():
         for path, text in leaves(TEXTS[flow]):
@@ -245,18 +252,18 @@ def test_every_fix_flow_has_a_text_for_its_steps_and_its_ends() -> None:
         assert texts["abort"].keys() == reasons("repairs")
 
 
-async def test_every_line_of_system_health_has_a_text(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    assert await async_setup_component(stage.hass, "system_health", {})
-    shown = await get_system_health_info(stage.hass, DOMAIN)
+async def test_every_line_of_system_health_has_a_text(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    assert await async_setup_component(harness.hass, "system_health", {})
+    shown = await get_system_health_info(harness.hass, DOMAIN)
     assert await shown["reachable"] == "ok"
     assert TEXTS["system_health"]["info"].keys() == shown.keys()
 
 
-async def test_every_entity_has_a_name_and_an_icon(stage: Stage) -> None:
-    await stage.set_up()
-    used = {(entity.domain, entity.translation_key) for entity in stage.entities()}
+async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
+    await harness.set_up()
+    used = {(entity.domain, entity.translation_key) for entity in harness.entities()}
     named = {
         (domain, key)
         for domain, texts in TEXTS["entity"].items()
@@ -271,10 +278,10 @@ async def test_every_entity_has_a_name_and_an_icon(stage: Stage) -> None:
 
 
 async def test_every_state_and_attribute_that_can_be_shown_has_a_text(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.publish(wire_dispatch())
-    await stage.set_up()
+    harness.publish(wire_dispatch())
+    await harness.set_up()
     phases = {phase.value for phase in Phase}
     assert TEXTS["entity"]["sensor"]["phase"]["state"].keys() == phases
     assert ICONS["entity"]["sensor"]["phase"]["state"].keys() < phases
@@ -282,14 +289,14 @@ async def test_every_state_and_attribute_that_can_be_shown_has_a_text(
     event = TEXTS["entity"]["event"]["dispatch"]["state_attributes"]["event_type"]
     assert event["state"].keys() == {change.value for change in ChangeType}
 
-    shown = stage.state("curtail", "s1").attributes.keys() - {"friendly_name"}
+    shown = harness.state("curtail", "s1").attributes.keys() - {"friendly_name"}
     curtail = TEXTS["entity"]["binary_sensor"]["curtail"]
     assert curtail["state_attributes"].keys() == shown
 
 
-async def test_every_action_is_described_as_it_is(stage: Stage) -> None:
-    assert await async_setup_component(stage.hass, DOMAIN, {})
-    registered = stage.hass.services.async_services()[DOMAIN]
+async def test_every_action_is_described_as_it_is(harness: Harness) -> None:
+    assert await async_setup_component(harness.hass, DOMAIN, {})
+    registered = harness.hass.services.async_services()[DOMAIN]
     texts, icons = TEXTS["services"], ICONS["services"]
     assert SERVICES.keys() == registered.keys() == texts.keys() == icons.keys()
     for name, service in registered.items():
@@ -307,8 +314,8 @@ async def test_every_action_is_described_as_it_is(stage: Stage) -> None:
             assert texts[name]["fields"][field].keys() == {"name", "description"}
 
 
-async def test_every_trigger_is_described_as_it_is(stage: Stage) -> None:
-    offered = await trigger.async_get_triggers(stage.hass)
+async def test_every_trigger_is_described_as_it_is(harness: Harness) -> None:
+    offered = await trigger.async_get_triggers(harness.hass)
     described = {key: TRIGGERS[key] for key in TRIGGERS if not key.startswith(".")}
     assert offered.keys() == described.keys() == TEXTS["triggers"].keys()
     assert {key: {"trigger"} for key in offered} == {
@@ -319,8 +326,8 @@ async def test_every_trigger_is_described_as_it_is(stage: Stage) -> None:
         check_description(described[key], TEXTS["triggers"][key], offer.schema)
 
 
-async def test_every_condition_is_described_as_it_is(stage: Stage) -> None:
-    offered = await condition.async_get_conditions(stage.hass)
+async def test_every_condition_is_described_as_it_is(harness: Harness) -> None:
+    offered = await condition.async_get_conditions(harness.hass)
     assert offered.keys() == CONDITIONS.keys() == TEXTS["conditions"].keys()
     assert {key: {"condition"} for key in offered} == {
         key: icons.keys() for key, icons in ICONS["conditions"].items()

@@ -15,23 +15,23 @@ from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
-from .stage import Stage
+from .harness import Harness
 
 
-async def shown(stage: Stage) -> dict[str, Any]:
+async def shown(harness: Harness) -> dict[str, Any]:
     """Return the lines, with what is looked up on demand."""
-    assert await async_setup_component(stage.hass, "system_health", {})
-    info = await get_system_health_info(stage.hass, DOMAIN)
+    assert await async_setup_component(harness.hass, "system_health", {})
+    info = await get_system_health_info(harness.hass, DOMAIN)
     return {
         key: await value if isawaitable(value) else value for key, value in info.items()
     }
 
 
-async def test_an_account_in_five_lines(stage: Stage) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(20)))
-    await stage.set_up()
-    await stage.poll()
-    assert await shown(stage) == {
+async def test_an_account_in_five_lines(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(20)))
+    await harness.set_up()
+    await harness.poll()
+    assert await shown(harness) == {
         "reachable": "ok",
         "last_contact": NOON,
         "rate_limit": "limit 101, remaining 98, reset 3",
@@ -40,48 +40,50 @@ async def test_an_account_in_five_lines(stage: Stage) -> None:
     }
 
 
-async def test_what_there_is_not_is_left_out(stage: Stage) -> None:
-    await stage.set_up()
-    stage.voltus.faults = Faults(cut=True)
-    await stage.move_to(at(1))
-    assert await shown(stage) == {"reachable": "ok", "last_contact": NOON, "sites": 2}
+async def test_what_there_is_not_is_left_out(harness: Harness) -> None:
+    await harness.set_up()
+    harness.voltus.faults = Faults(cut=True)
+    await harness.move_to(at(1))
+    assert await shown(harness) == {"reachable": "ok", "last_contact": NOON, "sites": 2}
 
 
-async def test_an_account_that_does_not_run_is_still_asked_for(stage: Stage) -> None:
-    stage.voltus.faults = Faults(status=500)
-    await stage.set_up()
-    assert await shown(stage) == {"reachable": "ok"}
+async def test_an_account_that_does_not_run_is_still_asked_for(
+    harness: Harness,
+) -> None:
+    harness.voltus.faults = Faults(status=500)
+    await harness.set_up()
+    assert await shown(harness) == {"reachable": "ok"}
 
 
-async def test_an_address_where_nobody_answers_is_told(stage: Stage) -> None:
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, data={**stage.entry.data, CONF_URL: "http://127.0.0.1:1"}
+async def test_an_address_where_nobody_answers_is_told(harness: Harness) -> None:
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, data={**harness.entry.data, CONF_URL: "http://127.0.0.1:1"}
     )
-    await stage.set_up()
-    assert await shown(stage) == {
+    await harness.set_up()
+    assert await shown(harness) == {
         "reachable": {"type": "failed", "error": "unreachable"}
     }
 
 
 async def test_several_accounts_are_told_apart_even_if_named_alike(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     for number, disabled in enumerate((None, ConfigEntryDisabler.USER)):
         MockConfigEntry(
             domain=DOMAIN,
-            title=stage.entry.title,
+            title=harness.entry.title,
             data={CONF_URL: "http://127.0.0.1:1", CONF_API_KEY: f"key {number}"},
             disabled_by=disabled,
-        ).add_to_hass(stage.hass)
-    lines = await shown(stage)
+        ).add_to_hass(harness.hass)
+    lines = await shown(harness)
     assert lines["1. Voltus sandbox: Voltus can be reached"] == "ok"
     assert lines["1. Voltus sandbox: Sites"] == 2
     assert lines["2. Voltus sandbox: Voltus can be reached"]["type"] == "failed"
     assert {key.partition(".")[0] for key in lines} == {"1", "2"}
 
 
-async def test_without_an_account_there_is_nothing_to_say(stage: Stage) -> None:
-    assert await async_setup_component(stage.hass, DOMAIN, {})
-    await stage.hass.config_entries.async_remove(stage.entry.entry_id)
-    assert await shown(stage) == {}
+async def test_without_an_account_there_is_nothing_to_say(harness: Harness) -> None:
+    assert await async_setup_component(harness.hass, DOMAIN, {})
+    await harness.hass.config_entries.async_remove(harness.entry.entry_id)
+    assert await shown(harness) == {}

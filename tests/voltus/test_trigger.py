@@ -33,7 +33,7 @@ from sandbox.faults import Faults
 from tests.builders import at, wire_dispatch
 from tests.test_readme import NAME, ROOT, code, named, rows
 
-from .stage import KEY, Stage
+from .harness import KEY, Harness
 
 PAGE = ROOT / "docs" / "triggers.md"
 TURNS = ("curtailment_started", "curtailment_ended")
@@ -48,11 +48,11 @@ type Firing = tuple[str, list[str]]
 class Automations:
     """Automations that note what their triggers tell them."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, harness: Harness) -> None:
         """Have none yet."""
-        self._hass = stage.hass
+        self._hass = harness.hass
         self.heard: list[Event[dict[str, Any]]] = async_capture_events(
-            stage.hass, HEARD
+            harness.hass, HEARD
         )
 
     async def add(self, *keys: str, target: dict[str, Any], **options: bool) -> None:
@@ -93,40 +93,40 @@ class Automations:
 
 
 @pytest.fixture
-def automations(stage: Stage) -> Automations:
+def automations(harness: Harness) -> Automations:
     """No automation yet."""
-    return Automations(stage)
+    return Automations(harness)
 
 
-def on_floor(stage: Stage, *sites: str | None) -> str:
+def on_floor(harness: Harness, *sites: str | None) -> str:
     """Put the devices of these sites into an area on a floor."""
-    floor = fr.async_get(stage.hass).async_create("Ground")
-    areas = ar.async_get(stage.hass)
-    areas.async_update(stage.in_area(*sites), floor_id=floor.floor_id)
+    floor = fr.async_get(harness.hass).async_create("Ground")
+    areas = ar.async_get(harness.hass)
+    areas.async_update(harness.in_area(*sites), floor_id=floor.floor_id)
     return floor.floor_id
 
 
-def labelled(stage: Stage, *sites: str | None) -> str:
+def labelled(harness: Harness, *sites: str | None) -> str:
     """Give the devices of these sites a label."""
-    label = lr.async_get(stage.hass).async_create("Sheds")
+    label = lr.async_get(harness.hass).async_create("Sheds")
     for site in sites:
-        dr.async_get(stage.hass).async_update_device(
-            stage.device(site), labels={label.label_id}
+        dr.async_get(harness.hass).async_update_device(
+            harness.device(site), labels={label.label_id}
         )
     return label.label_id
 
 
-TARGETS: dict[str, Callable[[Stage], dict[str, Any]]] = {
-    "a device": lambda stage: {"device_id": stage.device("s1")},
-    "the account": lambda stage: {"device_id": stage.device()},
-    "both": lambda stage: {"device_id": [stage.device(), stage.device("s1")]},
-    "an area": lambda stage: {"area_id": stage.in_area("s1")},
-    "an area with all": lambda stage: {"area_id": stage.in_area("s1", "s2", None)},
-    "a floor": lambda stage: {"floor_id": on_floor(stage, "s1", None)},
-    "a label": lambda stage: {"label_id": labelled(stage, "s1")},
-    "curtail": lambda stage: {"entity_id": stage.entity_id("curtail", "s1")},
-    "another entity": lambda stage: {"entity_id": stage.entity_id("phase", "s1")},
-    "connection": lambda stage: {"entity_id": stage.entity_id("connection")},
+TARGETS: dict[str, Callable[[Harness], dict[str, Any]]] = {
+    "a device": lambda harness: {"device_id": harness.device("s1")},
+    "the account": lambda harness: {"device_id": harness.device()},
+    "both": lambda harness: {"device_id": [harness.device(), harness.device("s1")]},
+    "an area": lambda harness: {"area_id": harness.in_area("s1")},
+    "an area with all": lambda harness: {"area_id": harness.in_area("s1", "s2", None)},
+    "a floor": lambda harness: {"floor_id": on_floor(harness, "s1", None)},
+    "a label": lambda harness: {"label_id": labelled(harness, "s1")},
+    "curtail": lambda harness: {"entity_id": harness.entity_id("curtail", "s1")},
+    "another entity": lambda harness: {"entity_id": harness.entity_id("phase", "s1")},
+    "connection": lambda harness: {"entity_id": harness.entity_id("connection")},
 }
 
 whatever_the_target = pytest.mark.parametrize(
@@ -136,30 +136,34 @@ whatever_the_target = pytest.mark.parametrize(
 
 @whatever_the_target
 async def test_a_curtailment_starts_once_and_ends_once(
-    stage: Stage, automations: Automations, target: Callable[[Stage], dict[str, Any]]
+    harness: Harness,
+    automations: Automations,
+    target: Callable[[Harness], dict[str, Any]],
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await automations.add(*TURNS, target=target(stage))
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await automations.add(*TURNS, target=target(harness))
     for minutes in (10, 11, 60, 61):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
     assert automations.firings == [(turn, ["s1"]) for turn in TURNS]
 
 
 @whatever_the_target
 async def test_a_dispatch_is_told_once_with_each_change(
-    stage: Stage, automations: Automations, target: Callable[[Stage], dict[str, Any]]
+    harness: Harness,
+    automations: Automations,
+    target: Callable[[Harness], dict[str, Any]],
 ) -> None:
     dispatch = wire_dispatch("d1", at(10), at(60))
-    await stage.set_up()
-    await automations.add(*LISTENS_TO, target=target(stage))
+    await harness.set_up()
+    await automations.add(*LISTENS_TO, target=target(harness))
     for version in (
         dispatch,
         wire_dispatch("d1", at(20), at(60)),
         dispatch | {"authorized": False},
     ):
-        stage.publish(version)
-        await stage.poll()
+        harness.publish(version)
+        await harness.poll()
     assert automations.firings == [
         ("dispatch_announced", ["s1"]),
         ("dispatch_updated", ["s1"]),
@@ -168,43 +172,43 @@ async def test_a_dispatch_is_told_once_with_each_change(
 
 
 async def test_who_is_not_meant_hears_nothing(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    await stage.set_up()
-    await automations.add(*LISTENS_TO, target={"device_id": stage.device("s2")})
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.poll()
-    await stage.move_to(at(10))
-    await stage.move_to(at(60))
-    assert [kind for _, kind in stage.stories] == ["created", "started", "ended"]
+    await harness.set_up()
+    await automations.add(*LISTENS_TO, target={"device_id": harness.device("s2")})
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.poll()
+    await harness.move_to(at(10))
+    await harness.move_to(at(60))
+    assert [kind for _, kind in harness.stories] == ["created", "started", "ended"]
     assert automations.firings == []
 
 
 async def test_sites_that_turn_together_are_told_together(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
     amounts = {"s1": 100.0, "s2": 50.0, "s3": 25.0}
-    stage.publish(wire_dispatch("d1", at(10), at(60), amounts))
-    await stage.set_up()
-    sites = [stage.device("s1"), stage.device("s2")]
+    harness.publish(wire_dispatch("d1", at(10), at(60), amounts))
+    await harness.set_up()
+    sites = [harness.device("s1"), harness.device("s2")]
     await automations.add(*TURNS, target={"device_id": sites})
-    await stage.move_to(at(10))
-    await stage.move_to(at(60))
+    await harness.move_to(at(10))
+    await harness.move_to(at(60))
     assert automations.firings == [(turn, ["s1", "s2"]) for turn in TURNS]
     assert [each["commitment"] for each in automations.variables] == [150.0, 0.0]
 
 
 async def test_the_account_turns_with_its_first_site_and_with_its_last(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(10), at(40), {"s1": 1.0}),
         wire_dispatch("d2", at(20), at(60), {"s2": 1.0}),
     )
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device()})
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device()})
     for minutes in (10, 20, 40, 60):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
     assert automations.firings == [
         ("curtailment_started", ["s1"]),
         ("curtailment_ended", ["s2"]),
@@ -212,16 +216,16 @@ async def test_the_account_turns_with_its_first_site_and_with_its_last(
 
 
 async def test_the_account_does_not_turn_when_one_site_follows_another(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(10), at(40), {"s1": 1.0}),
         wire_dispatch("d2", at(40), at(60), {"s2": 1.0}),
     )
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device()})
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device()})
     for minutes in (10, 40, 60):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
     assert automations.firings == [
         ("curtailment_started", ["s1"]),
         ("curtailment_ended", ["s2"]),
@@ -229,17 +233,17 @@ async def test_the_account_does_not_turn_when_one_site_follows_another(
 
 
 async def test_an_area_with_account_and_sites_hears_of_each_site_once(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(10), at(40), {"s1": 1.0}),
         wire_dispatch("d2", at(20), at(60), {"s2": 1.0}),
     )
-    await stage.set_up()
-    area = stage.in_area(None, "s1", "s2")
+    await harness.set_up()
+    area = harness.in_area(None, "s1", "s2")
     await automations.add(*TURNS, target={"area_id": area})
     for minutes in (10, 20, 40, 60):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
     assert automations.firings == [
         ("curtailment_started", ["s1"]),
         ("curtailment_started", ["s2"]),
@@ -249,89 +253,89 @@ async def test_an_area_with_account_and_sites_hears_of_each_site_once(
 
 
 async def test_nothing_ends_while_another_dispatch_is_on(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(10), at(30)),
         wire_dispatch("d2", at(20), at(50)),
         wire_dispatch("d3", at(50), at(60)),
     )
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device("s1")})
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device("s1")})
     for minutes in (10, 20, 30, 50):
-        await stage.move_to(at(minutes))
+        await harness.move_to(at(minutes))
     assert automations.firings == [("curtailment_started", ["s1"])]
-    await stage.move_to(at(60))
+    await harness.move_to(at(60))
     assert automations.firings[1:] == [("curtailment_ended", ["s1"])]
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 async def test_a_start_while_home_assistant_was_down_is_told_once_it_has_started(
-    stage: Stage, automations: Automations, killed: bool
+    harness: Harness, automations: Automations, killed: bool
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device("s1")})
-    stage.freezer.move_to(at(20))
-    await stage.restart(stage.disk() if killed else None, started=False)
-    await stage.settle()
-    assert stage.curtails("s1")
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device("s1")})
+    harness.freezer.move_to(at(20))
+    await harness.restart(harness.disk() if killed else None, started=False)
+    await harness.settle()
+    assert harness.curtails("s1")
     assert automations.firings == []
-    await stage.finish_start()
+    await harness.finish_start()
     assert automations.firings == [("curtailment_started", ["s1"])]
-    await stage.restart()
+    await harness.restart()
     assert len(automations.firings) == 1
 
 
 async def test_an_end_while_home_assistant_was_down_is_told_even_without_the_api(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device("s1")})
-    stage.freezer.move_to(at(70))
-    stage.voltus.faults = Faults(status=500)
-    await stage.restart()
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device("s1")})
+    harness.freezer.move_to(at(70))
+    harness.voltus.faults = Faults(status=500)
+    await harness.restart()
     assert automations.firings == [("curtailment_ended", ["s1"])]
 
 
 async def test_neither_a_reload_nor_entities_that_come_and_go_tell_anything(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.set_up()
-    target = {"device_id": [stage.device(), stage.device("s1")]}
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    target = {"device_id": [harness.device(), harness.device("s1")]}
     await automations.add(*LISTENS_TO, target=target)
-    entries = stage.hass.config_entries
-    await entries.async_reload(stage.entry.entry_id)
-    await stage.settle()
+    entries = harness.hass.config_entries
+    await entries.async_reload(harness.entry.entry_id)
+    await harness.settle()
 
-    registry = er.async_get(stage.hass)
-    curtail = stage.entity_id("curtail", "s1")
+    registry = er.async_get(harness.hass)
+    curtail = harness.entity_id("curtail", "s1")
     registry.async_update_entity(curtail, disabled_by=er.RegistryEntryDisabler.USER)
-    await stage.settle()
-    assert stage.hass.states.get(curtail) is None
+    await harness.settle()
+    assert harness.hass.states.get(curtail) is None
     registry.async_update_entity(curtail, disabled_by=None)
-    await entries.async_reload(stage.entry.entry_id)
-    await stage.settle()
-    assert stage.curtails("s1")
+    await entries.async_reload(harness.entry.entry_id)
+    await harness.settle()
+    assert harness.curtails("s1")
     assert automations.firings == []
 
-    await stage.move_to(at(60))
+    await harness.move_to(at(60))
     assert automations.firings == [("curtailment_ended", ["s1"])]
 
 
-async def test_it_needs_no_entity(stage: Stage, automations: Automations) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device("s1")})
-    for entity in stage.entities():
-        er.async_get(stage.hass).async_update_entity(
+async def test_it_needs_no_entity(harness: Harness, automations: Automations) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device("s1")})
+    for entity in harness.entities():
+        er.async_get(harness.hass).async_update_entity(
             entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER
         )
-    await stage.hass.config_entries.async_reload(stage.entry.entry_id)
-    await stage.settle()
-    await stage.move_to(at(10))
+    await harness.hass.config_entries.async_reload(harness.entry.entry_id)
+    await harness.settle()
+    await harness.move_to(at(10))
     assert automations.firings == [("curtailment_started", ["s1"])]
 
 
@@ -349,99 +353,99 @@ async def test_it_needs_no_entity(stage: Stage, automations: Automations) -> Non
     ids=["lead time", "tests", "ignored"],
 )
 async def test_options_start_and_end_a_curtailment(
-    stage: Stage,
+    harness: Harness,
     automations: Automations,
     dispatch: dict[str, Any],
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> None:
-    stage.publish(dispatch)
-    stage.hass.config_entries.async_update_entry(stage.entry, options=before)
-    await stage.set_up()
-    await automations.add(*TURNS, target={"device_id": stage.device()})
+    harness.publish(dispatch)
+    harness.hass.config_entries.async_update_entry(harness.entry, options=before)
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device()})
     for options in (after, before):
-        stage.hass.config_entries.async_update_entry(stage.entry, options=options)
-        await stage.settle()
+        harness.hass.config_entries.async_update_entry(harness.entry, options=options)
+        await harness.settle()
     assert automations.firings == [(turn, ["s1"]) for turn in TURNS]
 
 
 async def test_an_ignored_site_is_not_told_to_start(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
-    await stage.set_up()
-    sites = [stage.device(), stage.device("s1"), stage.device("s2")]
+    harness.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
+    await harness.set_up()
+    sites = [harness.device(), harness.device("s1"), harness.device("s2")]
     await automations.add(*TURNS, target={"device_id": sites})
-    stage.hass.config_entries.async_update_entry(
-        stage.entry, options={"ignored_sites": ["s2"]}
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"ignored_sites": ["s2"]}
     )
-    await stage.settle()
-    await stage.move_to(at(10))
+    await harness.settle()
+    await harness.move_to(at(10))
     assert automations.firings == [("curtailment_started", ["s1"])]
 
 
 async def test_another_account_with_the_same_sites_is_another_one(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    await stage.set_up()
-    await automations.add(*LISTENS_TO, target={"device_id": stage.device("s1")})
-    stage.voltus.accounts["other"] = Account(sites=stage.voltus.accounts[KEY].sites)
+    await harness.set_up()
+    await automations.add(*LISTENS_TO, target={"device_id": harness.device("s1")})
+    harness.voltus.accounts["other"] = Account(sites=harness.voltus.accounts[KEY].sites)
     other = MockConfigEntry(
         domain=DOMAIN,
         entry_id="other",
-        data={CONF_URL: stage.url, CONF_API_KEY: "other"},
+        data={CONF_URL: harness.url, CONF_API_KEY: "other"},
     )
-    other.add_to_hass(stage.hass)
-    stage.publish(wire_dispatch("d1", at(-10), at(60)), key="other")
-    await stage.hass.config_entries.async_setup("other")
-    await stage.settle()
-    assert ("d1", "started") in stage.stories
+    other.add_to_hass(harness.hass)
+    harness.publish(wire_dispatch("d1", at(-10), at(60)), key="other")
+    await harness.hass.config_entries.async_setup("other")
+    await harness.settle()
+    assert ("d1", "started") in harness.stories
     assert automations.firings == []
 
 
 async def test_a_target_is_looked_up_when_something_is_told(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    await stage.set_up()
-    area = ar.async_get(stage.hass).async_create("Yard")
+    await harness.set_up()
+    area = ar.async_get(harness.hass).async_create("Yard")
     await automations.add(*LISTENS_TO, target={"area_id": area.id})
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.poll()
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.poll()
     assert automations.firings == []
-    stage.in_area("s1")
-    await stage.move_to(at(10))
+    harness.in_area("s1")
+    await harness.move_to(at(10))
     assert automations.firings == [("curtailment_started", ["s1"])]
 
 
 async def test_what_others_attach_to_a_site_does_not_stand_for_it(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    await stage.set_up()
-    meter = er.async_get(stage.hass).async_get_or_create(
-        "sensor", "utility_meter", "meter", device_id=stage.device("s1")
+    await harness.set_up()
+    meter = er.async_get(harness.hass).async_get_or_create(
+        "sensor", "utility_meter", "meter", device_id=harness.device("s1")
     )
     await automations.add(*LISTENS_TO, target={"entity_id": meter.entity_id})
-    stage.publish(wire_dispatch("d1", at(-10), at(60)))
-    await stage.poll()
-    assert stage.curtails("s1")
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.poll()
+    assert harness.curtails("s1")
     assert automations.firings == []
 
 
 @pytest.mark.parametrize(
     "exclude",
     [
-        lambda stage: {"device_id": [stage.device("s1")]},
-        lambda stage: {"entity_id": [stage.entity_id("curtail", "s1")]},
+        lambda harness: {"device_id": [harness.device("s1")]},
+        lambda harness: {"entity_id": [harness.entity_id("curtail", "s1")]},
     ],
     ids=["its device", "its entity"],
 )
 async def test_a_site_can_be_excluded(
-    stage: Stage, exclude: Callable[[Stage], dict[str, Any]]
+    harness: Harness, exclude: Callable[[Harness], dict[str, Any]]
 ) -> None:
     """Home Assistant takes such a target from 2026.11 on; the trigger, from ever."""
-    stage.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
-    await stage.set_up()
-    target = {"area_id": [stage.in_area("s1", "s2")], "exclude": exclude(stage)}
+    harness.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
+    await harness.set_up()
+    target = {"area_id": [harness.in_area("s1", "s2")], "exclude": exclude(harness)}
     heard: list[dict[str, Any]] = []
 
     @callback
@@ -449,7 +453,7 @@ async def test_a_site_can_be_excluded(
         heard.append(variables["trigger"])
 
     detach = await async_initialize_triggers(
-        stage.hass,
+        harness.hass,
         [{"platform": "voltus.curtailment_started", "target": target, "options": {}}],
         hear,
         DOMAIN,
@@ -457,21 +461,23 @@ async def test_a_site_can_be_excluded(
         lambda *_: None,
     )
     assert detach
-    await stage.move_to(at(10))
+    await harness.move_to(at(10))
     detach()
     assert [[site["id"] for site in told["sites"]] for told in heard] == [["s2"]]
 
 
 async def test_a_site_taken_off_a_dispatch_hears_of_that(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
-    await stage.set_up()
-    await automations.add("dispatch_updated", target={"device_id": stage.device("s2")})
-    stage.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0}))
-    await stage.poll()
-    stage.publish(wire_dispatch("d1", at(20), at(60), {"s1": 1.0}))
-    await stage.poll()
+    harness.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0, "s2": 1.0}))
+    await harness.set_up()
+    await automations.add(
+        "dispatch_updated", target={"device_id": harness.device("s2")}
+    )
+    harness.publish(wire_dispatch("d1", at(10), at(60), {"s1": 1.0}))
+    await harness.poll()
+    harness.publish(wire_dispatch("d1", at(20), at(60), {"s1": 1.0}))
+    await harness.poll()
     assert automations.firings == [("dispatch_updated", ["s1"])]
     assert automations.variables[0]["changes"]["sites"]["removed"] == ["s2"]
 
@@ -480,24 +486,27 @@ async def test_a_site_taken_off_a_dispatch_hears_of_that(
     ("options", "heard"), [({}, []), ({"actionable_only": False}, ["s1"])]
 )
 async def test_a_dispatch_that_asks_for_nothing_is_told_where_that_is_wanted(
-    stage: Stage, automations: Automations, options: dict[str, bool], heard: list[str]
+    harness: Harness,
+    automations: Automations,
+    options: dict[str, bool],
+    heard: list[str],
 ) -> None:
-    await stage.set_up()
-    target = {"device_id": stage.device("s1")}
+    await harness.set_up()
+    target = {"device_id": harness.device("s1")}
     await automations.add("dispatch_announced", target=target, **options)
-    stage.publish(wire_dispatch("d1", at(10), at(60), test=True))
-    await stage.poll()
+    harness.publish(wire_dispatch("d1", at(10), at(60), test=True))
+    await harness.poll()
     assert automations.firings == ([("dispatch_announced", heard)] if heard else [])
 
 
-async def test_what_a_turn_tells(stage: Stage, automations: Automations) -> None:
-    stage.publish(
+async def test_what_a_turn_tells(harness: Harness, automations: Automations) -> None:
+    harness.publish(
         wire_dispatch("d1", at(10), at(60), {"s1": 100.0, "s2": 50.0}),
         wire_dispatch("d2", at(10), at(90), {"s2": 25.0}),
     )
-    await stage.set_up()
-    await automations.add("curtailment_started", target={"device_id": stage.device()})
-    await stage.move_to(at(10))
+    await harness.set_up()
+    await automations.add("curtailment_started", target={"device_id": harness.device()})
+    await harness.move_to(at(10))
     assert automations.variables == [
         {
             "id": "0",
@@ -512,7 +521,7 @@ async def test_what_a_turn_tells(stage: Stage, automations: Automations) -> None
                 {
                     "id": "s1",
                     "name": "Site s1",
-                    "device_id": stage.device("s1"),
+                    "device_id": harness.device("s1"),
                     "commitment": 100.0,
                     "curtailment_end": at(60).isoformat(),
                     "dispatch_ids": ["d1"],
@@ -521,7 +530,7 @@ async def test_what_a_turn_tells(stage: Stage, automations: Automations) -> None
                 {
                     "id": "s2",
                     "name": "Site s2",
-                    "device_id": stage.device("s2"),
+                    "device_id": harness.device("s2"),
                     "commitment": 50.0,
                     "curtailment_end": at(90).isoformat(),
                     "dispatch_ids": ["d1", "d2"],
@@ -533,27 +542,27 @@ async def test_what_a_turn_tells(stage: Stage, automations: Automations) -> None
 
 
 async def test_what_is_not_stated_is_none(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(
+    harness.publish(
         wire_dispatch("d1", at(10), at(60), {"s1": 100.0}),
         wire_dispatch("d2", at(10), None, {"s2": None}),
     )
-    await stage.set_up()
-    await automations.add("curtailment_started", target={"device_id": stage.device()})
-    await stage.move_to(at(10))
+    await harness.set_up()
+    await automations.add("curtailment_started", target={"device_id": harness.device()})
+    await harness.move_to(at(10))
     (told,) = automations.variables
     assert (told["commitment"], told["curtailment_end"]) == (None, None)
 
 
 async def test_a_dispatch_tells_what_its_event_does(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    await stage.set_up()
-    await automations.add("dispatch_announced", target={"device_id": stage.device()})
+    await harness.set_up()
+    await automations.add("dispatch_announced", target={"device_id": harness.device()})
     sites = {f"s{number}": 1.0 for number in range(1, 5)}
-    stage.publish(wire_dispatch("d1", at(10), at(60), sites))
-    await stage.poll()
+    harness.publish(wire_dispatch("d1", at(10), at(60), sites))
+    await harness.poll()
     (told,) = automations.variables
     assert told == {
         "id": "0",
@@ -561,29 +570,29 @@ async def test_a_dispatch_tells_what_its_event_does(
         "alias": None,
         "platform": "voltus.dispatch_announced",
         "description": "dispatch d1 announced for 4 sites",
-        **stage.told[0].data,
+        **harness.told[0].data,
     }
 
 
 async def test_the_trace_says_why_an_automation_was_left_out(
-    stage: Stage, automations: Automations, hass_ws_client: WebSocketGenerator
+    harness: Harness, automations: Automations, hass_ws_client: WebSocketGenerator
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     automation = {
         "id": "note",
         "alias": "Note",
         "triggers": {
             "trigger": "voltus.dispatch_announced",
-            "target": {"device_id": stage.device()},
+            "target": {"device_id": harness.device()},
         },
         "actions": [],
     }
     assert await async_setup_component(
-        stage.hass, "automation", {"automation": automation}
+        harness.hass, "automation", {"automation": automation}
     )
-    stage.publish(wire_dispatch("d1", at(10), at(60), test=True))
-    await stage.poll()
-    client = await hass_ws_client(stage.hass)
+    harness.publish(wire_dispatch("d1", at(10), at(60), test=True))
+    await harness.poll()
+    client = await hass_ws_client(harness.hass)
     await client.send_json_auto_id(
         {"type": "trace/list", "domain": "automation", "item_id": "note"}
     )
@@ -604,11 +613,11 @@ async def test_the_trace_says_why_an_automation_was_left_out(
 @pytest.mark.parametrize("site", ["s1", None], ids=["a site", "the account"])
 @pytest.mark.parametrize("by", ["device_id", "area_id"])
 async def test_the_editor_offers_all_of_them(
-    stage: Stage, hass_ws_client: WebSocketGenerator, site: str | None, by: str
+    harness: Harness, hass_ws_client: WebSocketGenerator, site: str | None, by: str
 ) -> None:
-    await stage.set_up()
-    client = await hass_ws_client(stage.hass)
-    assert await stage.offered(client, "triggers", by, site) == {
+    await harness.set_up()
+    client = await hass_ws_client(harness.hass)
+    assert await harness.offered(client, "triggers", by, site) == {
         f"{DOMAIN}.{key}" for key in LISTENS_TO
     }
 
@@ -653,22 +662,22 @@ async def test_the_editor_offers_all_of_them(
     ],
 )
 async def test_what_makes_no_sense_is_refused(
-    stage: Stage, trigger: dict[str, Any], error: str
+    harness: Harness, trigger: dict[str, Any], error: str
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     config = {"alias": "Tried", "triggers": [trigger], "actions": []}
     with pytest.raises(vol.Invalid, match=error):
-        await async_validate_config_item(stage.hass, "tried", config)
+        await async_validate_config_item(harness.hass, "tried", config)
 
 
 @pytest.mark.parametrize("block", code(PAGE, "yaml"))
 async def test_home_assistant_takes_every_automation_of_the_page(
-    stage: Stage, block: str
+    harness: Harness, block: str
 ) -> None:
-    await stage.set_up()
+    await harness.set_up()
     config = parse_yaml(block)
     assert isinstance(config, dict)
-    validated = await async_validate_config_item(stage.hass, "page", config)
+    validated = await async_validate_config_item(harness.hass, "page", config)
     assert isinstance(validated, AutomationConfig)
     assert validated.validation_status is ValidationStatus.OK
 
@@ -685,12 +694,12 @@ def test_the_page_lists_every_option() -> None:
 
 
 async def test_the_page_lists_what_a_curtailment_tells(
-    stage: Stage, automations: Automations
+    harness: Harness, automations: Automations
 ) -> None:
-    stage.publish(wire_dispatch("d1", at(10), at(60)))
-    await stage.set_up()
-    await automations.add("curtailment_started", target={"device_id": stage.device()})
-    await stage.move_to(at(10))
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await automations.add("curtailment_started", target={"device_id": harness.device()})
+    await harness.move_to(at(10))
     (told,) = automations.variables
     listed = rows(PAGE, "Variables of a curtailment")
     described = {row[0].strip("`").removeprefix("trigger.") for row in listed} - HEAD

@@ -1,5 +1,4 @@
-"""What an announcement says: of a dispatch that has changed, of sites that begin
-or cease to curtail.
+"""What an announcement says: of a changed dispatch, of sites that begin or cease.
 
 What Voltus says is told in full, whatever the operator has chosen to act on;
 `actionable` tells whether the policy lets it through.

@@ -1,1 +1,1 @@
-"""Voltus' certification: the scenarios it asks for, how each must go, and the actions that run them."""
+"""Voltus' certification: its scenarios, how each must go, the actions that run them."""

@@ -11,7 +11,7 @@ from typing import Any, override
 
 import pytest
 
-COMPLAINT = re.compile(
+WARNING = re.compile(
     r"Detected that custom integration 'voltus'"
     r"|The deprecated .+ was .+ from voltus\."
     r"|bug report at https://github\.com/voltus-ha/voltus/"
@@ -20,7 +20,7 @@ COMPLAINT = re.compile(
 """How Home Assistant says that we use it as it does not want to be used."""
 
 
-class Complaints(logging.Handler):
+class HomeAssistantWarnings(logging.Handler):
     """Keeps what was complained of. With pytest-xdist, each process hands its own in."""
 
     def __init__(self) -> None:
@@ -31,19 +31,19 @@ class Complaints(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a complaint."""
-        if COMPLAINT.search(message := record.getMessage()):
+        if WARNING.search(message := record.getMessage()):
             self.found.add(message)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take in what one of the processes has found; it has no output if it died."""
         output: Mapping[str, Any] = getattr(node, "workeroutput", {})
-        self.found.update(output.get("complaints", ()))
+        self.found.update(output.get("warnings", ()))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a run that has passed otherwise."""
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["complaints"] = sorted(self.found)
+            session.config.workeroutput["warnings"] = sorted(self.found)
         elif self.found and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -58,6 +58,6 @@ class Complaints(logging.Handler):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Listen from the beginning."""
-    complaints = Complaints()
-    logging.getLogger().addHandler(complaints)
-    config.pluginmanager.register(complaints)
+    warnings = HomeAssistantWarnings()
+    logging.getLogger().addHandler(warnings)
+    config.pluginmanager.register(warnings)

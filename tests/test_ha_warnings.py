@@ -6,7 +6,7 @@ import logging
 from homeassistant.helpers import deprecation, frame
 import pytest
 
-from .complaints import Complaints
+from .ha_warnings import HomeAssistantWarnings
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ from .complaints import Complaints
     ],
 )
 def test_a_complaint_is_known_by_its_words(said: str, of_us: bool) -> None:
-    complaints = Complaints()
-    complaints.handle(logging.makeLogRecord({"msg": said}))
-    assert complaints.found == ({said} if of_us else set())
+    warnings = HomeAssistantWarnings()
+    warnings.handle(logging.makeLogRecord({"msg": said}))
+    assert warnings.found == ({said} if of_us else set())
 
 
 def test_home_assistant_still_complains_in_these_words() -> None:

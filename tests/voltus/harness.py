@@ -45,7 +45,7 @@ PLATFORM_OF = {
 
 
 @dataclass
-class Stage:
+class Harness:
     """One Home Assistant, one local Voltus, and the clock of both."""
 
     hass: HomeAssistant

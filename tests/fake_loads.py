@@ -34,7 +34,7 @@ class Thermostat:
 
 
 @dataclass
-class House:
+class FakeLoads:
     """Switches, thermostats and numbers by name, and those that are out of reach."""
 
     switches: dict[str, bool] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class House:
         """The switches that are on."""
         return [name for name, on in self.switches.items() if on]
 
-    async def move_in(self, hass: HomeAssistant) -> None:
+    async def add_to_hass(self, hass: HomeAssistant) -> None:
         """Give Home Assistant an entity for each load."""
         mock_integration(hass, MockModule("test"))
         rooms: dict[str, list[Entity]] = {
@@ -81,19 +81,19 @@ class House:
 
 
 class Load(Entity):
-    """A load of the house, by its name."""
+    """One of the loads, by its name."""
 
     _attr_should_poll = False
 
-    def __init__(self, house: House, name: str) -> None:
-        """Belong to the house."""
-        self.house = house
+    def __init__(self, loads: FakeLoads, name: str) -> None:
+        """Belong to these loads."""
+        self.loads = loads
         self._attr_name = name
 
     @property
     @override
     def available(self) -> bool:
-        return self._attr_name not in self.house.absent
+        return self._attr_name not in self.loads.absent
 
 
 class Switch(Load, SwitchEntity):
@@ -102,7 +102,7 @@ class Switch(Load, SwitchEntity):
     @property
     @override
     def is_on(self) -> bool:
-        return self.house.switches[str(self._attr_name)]
+        return self.loads.switches[str(self._attr_name)]
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
@@ -113,8 +113,8 @@ class Switch(Load, SwitchEntity):
         self._turn(on=False)
 
     def _turn(self, *, on: bool) -> None:
-        self.house.refuse(str(self._attr_name))
-        self.house.switches[str(self._attr_name)] = on
+        self.loads.refuse(str(self._attr_name))
+        self.loads.switches[str(self._attr_name)] = on
         self.async_write_ha_state()
 
 
@@ -127,11 +127,11 @@ class Number(Load, NumberEntity):
     @property
     @override
     def native_value(self) -> float:
-        return self.house.numbers[str(self._attr_name)]
+        return self.loads.numbers[str(self._attr_name)]
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        self.house.numbers[str(self._attr_name)] = value
+        self.loads.numbers[str(self._attr_name)] = value
         self.async_write_ha_state()
 
 
@@ -150,7 +150,7 @@ class Climate(Load, ClimateEntity):
 
     @property
     def _thermostat(self) -> Thermostat:
-        return self.house.thermostats[str(self._attr_name)]
+        return self.loads.thermostats[str(self._attr_name)]
 
     @property
     @override

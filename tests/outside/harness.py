@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiohttp import ClientError, ClientSession
 
-from demo import stage
+from demo import harness
 from demo.api import Api, DemoError, signed_in
 from demo.process import DEMO, LOG_NAME, started
 from sandbox.api import DEFAULT_SITES
@@ -29,11 +29,11 @@ LOADED_CUSTOM: Final = "We found a custom integration voltus which has not been 
 """What Home Assistant says of every custom integration at every start."""
 
 DOMAIN: Final = "voltus"
-KEY: Final = stage.API_KEY
+KEY: Final = harness.API_KEY
 RIVERSIDE, HILLTOP = "kd1k", "m3ll"
 
 _RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.+-]+ (?=[A-Z]+ \()", re.MULTILINE)
-_COMPLAINT = re.compile(r"(WARNING|ERROR|CRITICAL) ")
+_WARNING = re.compile(r"(WARNING|ERROR|CRITICAL) ")
 
 
 class Home:
@@ -59,14 +59,14 @@ class Home:
     async def set_up(self) -> None:
         """Start for the first time, and answer the questions for a new home."""
         await self._start()
-        self._token = await self._alive(stage.create_user(self._session, self.url))
+        self._token = await self._alive(harness.create_user(self._session, self.url))
         self.api = await self._life.enter_async_context(self.signed_in())
-        await self._alive(stage.finish_onboarding(self.api, self.url))
+        await self._alive(harness.finish_onboarding(self.api, self.url))
 
     async def restart(self) -> None:
         """Start once more, and wait until everything runs."""
         await self._start()
-        await self._alive(stage.until(self._runs, 120, "starting Home Assistant"))
+        await self._alive(harness.until(self._runs, 120, "starting Home Assistant"))
         self.api = await self._life.enter_async_context(self.signed_in())
 
     async def kill(self) -> None:
@@ -120,7 +120,7 @@ class Home:
         async def is_in_it() -> bool:
             return await self.state(entity_id) == state
 
-        await stage.until(is_in_it, seconds, f"waiting for {entity_id} to be {state}")
+        await harness.until(is_in_it, seconds, f"waiting for {entity_id} to be {state}")
 
     async def written(self, entity_id: str, since: datetime) -> list[dict[str, Any]]:
         """Return the states of an entity that were written since, as recorded."""
@@ -132,13 +132,13 @@ class Home:
             if datetime.fromisoformat(state["last_updated"]) > since
         ]
 
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Return what was logged so far, as a warning or worse, and names us anywhere."""
         log = (self._config / LOG_NAME).read_text(errors="replace")
         return [
             record
             for record in _RECORD.split(log.replace(str(ROOT), ""))
-            if _COMPLAINT.match(record) and DOMAIN in record
+            if _WARNING.match(record) and DOMAIN in record
         ]
 
     async def _start(self) -> None:
