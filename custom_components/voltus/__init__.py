@@ -10,8 +10,8 @@ from homeassistant.helpers.typing import ConfigType
 from .account.devices import identifier
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .remembering.files import async_forget
 from .services import async_setup_services
-from .store import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = (

@@ -45,7 +45,8 @@ from .aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from .aiovoltus.schedule import Look, look, status
 from .announcing.announcer import Announcer
 from .const import DOMAIN, LOGGER
-from .store import Log, Memory, MemoryStore
+from .remembering.log import Log
+from .remembering.memory import Memory, MemoryStore
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 

@@ -23,7 +23,7 @@ from .account.options import DEFAULTS
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
 from .coordinator import InternalState, VoltusConfigEntry, VoltusCoordinator
-from .store import async_files
+from .remembering.files import async_files
 
 TO_REDACT = frozenset(
     {CONF_API_KEY, "customer_location_id", "metadata", "name", "title"}

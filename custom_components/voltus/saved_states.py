@@ -23,7 +23,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
-from .store import async_load_or_set_aside
+from .remembering.files import async_load_or_set_aside
 
 ATTR_SCOPE: Final = "scope"
 ATTR_STATE: Final = "state"

@@ -34,15 +34,15 @@ from custom_components.voltus.certification.course import (
     course,
 )
 from custom_components.voltus.certification.verdict import as_row, verdicts
-from custom_components.voltus.saved_states import _scopes
-from custom_components.voltus.store import (
-    _UNREADABLE,
+from custom_components.voltus.remembering.encoding import dispatch_as_json
+from custom_components.voltus.remembering.files import UNREADABLE
+from custom_components.voltus.remembering.log import _log_content
+from custom_components.voltus.remembering.memory import (
     MemoryStore,
-    _dispatch_json,
-    _log_content,
     _memory,
     _memory_json,
 )
+from custom_components.voltus.saved_states import _scopes
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 from sandbox.wire import Answer
@@ -59,7 +59,7 @@ from tests.builders import NOON, at, wire_dispatch
 
 from .harness import Harness
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
-from .test_store import MEMORY
+from .test_remembering import MEMORY
 
 GOOD: dict[str, Json] = wire_dispatch("good", at(-10), at(600), {"s1": 5.0})
 ROUNDS = 60
@@ -369,7 +369,7 @@ async def test_thousands_of_refusals_are_one_issue_and_few_lines(
 
 # The disk
 
-MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY, _dispatch_json)))
+MEMORY_CONTENT: Any = json_loads(json_bytes(_memory_json(MEMORY, dispatch_as_json)))
 SCENARIO_ROW = as_row(
     course(
         Scenario.BASIC,
@@ -423,9 +423,9 @@ def _from_disk(payload: Json) -> Any:
 def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) -> None:
     try:
         memory = _memory(_from_disk(payload))
-    except _UNREADABLE:
+    except UNREADABLE:
         return
-    stored: Any = json_loads(json_bytes(_memory_json(memory, _dispatch_json)))
+    stored: Any = json_loads(json_bytes(_memory_json(memory, dispatch_as_json)))
     assert _memory(stored) == memory
     if memory.known.listed is not None:
         look(memory.known, Policy(), now)
@@ -438,14 +438,14 @@ def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) ->
 def test_a_spoiled_log_is_sound_or_set_aside(payload: Json) -> None:
     try:
         content = _log_content(_from_disk(payload))
-    except _UNREADABLE:
+    except UNREADABLE:
         return
     _, rows, past = content
     assert json_bytes(verdicts([*rows, SCENARIO_ROW], at(60)))
     again = {
         "origin": "",
         "rows": rows,
-        "past": [_dispatch_json(d) for d in past.values()],
+        "past": [dispatch_as_json(d) for d in past.values()],
     }
     assert _log_content(json_loads(json_bytes(again)))[1:] == (rows, past)  # type: ignore[arg-type]
 
@@ -454,7 +454,7 @@ def test_a_spoiled_log_is_sound_or_set_aside(payload: Json) -> None:
 def test_spoiled_saved_states_are_sound_or_set_aside(payload: Json) -> None:
     try:
         scopes = _scopes(_from_disk(payload))
-    except _UNREADABLE:
+    except UNREADABLE:
         return
     for loads in scopes.values():
         for entity_id, saved in loads.items():

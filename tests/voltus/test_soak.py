@@ -23,7 +23,7 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.store import LOG_ROWS
+from custom_components.voltus.remembering.log import LOG_ROWS
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 

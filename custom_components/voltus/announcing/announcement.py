@@ -11,11 +11,10 @@ import json
 
 from ..aiovoltus.models import Dispatch, DispatchSite, Json, Site, iso
 from ..aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
+from ..remembering.memory import AnnouncementCounts
 
 type DeviceIds = Mapping[str | None, str | None]
 """The devices of sites by their id, and under None the account's; None: it has none."""
-type AnnouncementCounts = Mapping[str, Mapping[str, int]]
-"""How often each type of change was told, by dispatch."""
 
 
 def announcement(

@@ -20,7 +20,8 @@ from ..aiovoltus.schedule import (
     status,
 )
 from ..const import DOMAIN
-from ..store import Log, Memory, Told, curtailment_row, log_row
+from ..remembering.log import Log, curtailment_row, log_row
+from ..remembering.memory import Memory, Told
 from .announcement import DeviceIds, announcement, counted, curtailment_announcement
 
 # Carries the type and the data of all that any account announces.

@@ -13,15 +13,9 @@ import pytest
 
 from custom_components.voltus.aiovoltus.models import Json, Site, Snapshot, Trace
 from custom_components.voltus.aiovoltus.reconcile import KnownSites
-from custom_components.voltus.store import (
-    LOG_KEEPS,
-    LOG_ROWS,
-    Log,
-    Memory,
-    MemoryStore,
-    Told,
-    async_files,
-)
+from custom_components.voltus.remembering.files import async_files
+from custom_components.voltus.remembering.log import LOG_KEEPS, LOG_ROWS, Log
+from custom_components.voltus.remembering.memory import Memory, MemoryStore, Told
 from tests.builders import NOON, at, dispatch
 
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures

@@ -1,0 +1,1 @@
+"""What outlives a restart: what is known, what was announced, and the log of both."""
