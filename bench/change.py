@@ -24,7 +24,7 @@ from custom_components.voltus.aiovoltus.models import (
     parse_listing,
 )
 from custom_components.voltus.aiovoltus.schedule import Policy, changes, look
-from custom_components.voltus.coordinator import decoded
+from custom_components.voltus.asking.conversation import decoded
 from sandbox.scenario import State
 
 from .elsewhere import Published, voltus_elsewhere

@@ -16,7 +16,7 @@ from homeassistant.const import __version__
 
 from sandbox.server import LocalVoltus, serve
 
-from . import stage
+from . import onboarding
 from .api import DemoError, signed_in
 from .process import LOG_NAME, keep_running, make_config
 
@@ -46,21 +46,23 @@ async def _run(port: int) -> None:
     print("The first time it installs what it needs; that takes a few minutes.")
     url = f"http://127.0.0.1:{port}"
     async with (
-        serve(LocalVoltus([stage.API_KEY])) as voltus,
+        serve(LocalVoltus([onboarding.API_KEY])) as voltus,
         ClientSession(url) as session,
         TaskGroup() as tasks,
     ):
         scenarios = f"{voltus}/2022-04-15/scenarios"
         variables = {"DEMO_PORT": str(port), "DEMO_SCENARIOS": scenarios}
         tasks.create_task(keep_running(_config(port), variables))
-        token = await stage.create_user(session, f"{url}/")
+        token = await onboarding.create_user(session, f"{url}/")
         async with signed_in(session, token) as api:
-            await stage.finish_onboarding(api, f"{url}/")
-            await stage.turn_loads_on(api)
-            names = await stage.entities(api, await stage.add_integration(api, voltus))
-            await stage.add_automations(api, names)
-            await stage.add_dashboard(api, names)
-            await stage.start_dispatch(api, STARTS_IN, LASTS)
+            await onboarding.finish_onboarding(api, f"{url}/")
+            await onboarding.turn_loads_on(api)
+            names = await onboarding.entities(
+                api, await onboarding.add_integration(api, voltus)
+            )
+            await onboarding.add_automations(api, names)
+            await onboarding.add_dashboard(api, names)
+            await onboarding.start_dispatch(api, STARTS_IN, LASTS)
         print(_programme(url, voltus, datetime.now().astimezone()))
 
 
@@ -68,7 +70,7 @@ def _programme(url: str, voltus: str, now: datetime) -> str:
     start = now + STARTS_IN
     return f"""
 Open {url}
-No login is needed. (If one is asked for: {stage.USER}, password {stage.USER}.)
+No login is needed. (If one is asked for: {onboarding.USER}, password {onboarding.USER}.)
 
   {now:%X}  All loads run, and Voltus announces a dispatch for both sites.
   {start:%X}  It starts: "Curtail" comes on, and the loads go off.

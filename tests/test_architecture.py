@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 INTEGRATION = "custom_components.voltus"
+ROOM = "custom_components/voltus"
 LIBRARY = f"{INTEGRATION}.aiovoltus"
 
 LIBRARY_MAY_IMPORT = {
@@ -22,6 +23,18 @@ LIBRARY_MAY_IMPORT = {
     "": {"errors", "models", "schedule", "client"},
 }
 """What each module of the library may import of it; "" is the package itself."""
+
+ROOMS_MAY_IMPORT = {
+    "account": {"aiovoltus"},
+    "announcing": {"account", "aiovoltus", "remembering"},
+    "asking": {"account", "aiovoltus"},
+    "certification": {"account", "aiovoltus", "coordinator"},
+    "remembering": {"aiovoltus", "certification"},
+    "reporting": {"aiovoltus", "certification", "coordinator"},
+}
+"""What the packages of the shell may import of the integration, but for its names."""
+PURE = ("certification.course", "certification.verdict", "announcing.announcement")
+"""Modules of the shell that know nothing of Home Assistant."""
 
 PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")
 WINDOWS = (
@@ -97,11 +110,39 @@ def test_imports_are_found_wherever_they_are(source: str, expected: set[str]) ->
 
 def test_all_rooms_are_there() -> None:
     assert set(LIBRARY_TREES) == set(LIBRARY_MAY_IMPORT)
+    packages = {path.parent.name for path in (ROOT / ROOM).glob("*/__init__.py")}
+    assert packages == {"aiovoltus", *ROOMS_MAY_IMPORT}
     assert {
         f"{INTEGRATION}.{name}"
         for name in (*PLATFORMS, *WINDOWS, "coordinator", "entity")
     } <= set(INTEGRATION_TREES)
     assert "sandbox.server" in SANDBOX_TREES
+
+
+@pytest.mark.parametrize("room", ROOMS_MAY_IMPORT)
+def test_between_the_rooms_of_the_shell_imports_go_one_way(room: str) -> None:
+    imported = {
+        name.removeprefix(f"{INTEGRATION}.").partition(".")[0]
+        for module, tree in INTEGRATION_TREES.items()
+        if lies_within(module, f"{INTEGRATION}.{room}")
+        for name in imports(module, tree)
+        if name.startswith(f"{INTEGRATION}.")
+    }
+    assert imported - {room, "const"} <= ROOMS_MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("room", ROOMS_MAY_IMPORT)
+def test_a_room_says_in_a_sentence_what_belongs_there(room: str) -> None:
+    (says,) = INTEGRATION_TREES[f"{INTEGRATION}.{room}.__init__"].body
+    assert isinstance(says, ast.Expr)
+    assert ast.unparse(says).rstrip("\"'").endswith(".")
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_what_is_decided_purely_knows_nothing_of_home_assistant(module: str) -> None:
+    name = f"{INTEGRATION}.{module}"
+    for imported in imports(name, INTEGRATION_TREES[name]):
+        assert not lies_within(imported, "homeassistant")
 
 
 @every_library_module

@@ -20,6 +20,7 @@ from yarl import URL
 
 from .account.devices import identifier
 from .account.options import DEFAULTS
+from .aiovoltus.clock_skew import ClockSkew
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
 from .coordinator import InternalState, VoltusConfigEntry, VoltusCoordinator
@@ -80,7 +81,7 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
     internal, look = coordinator.internal_state, coordinator.data
     return {
         "coordinator": _coordinator(coordinator, internal),
-        "clock": _clock(internal),
+        "clock": _clock(coordinator.conversation.clock_skew),
         "sites": [
             {
                 **asdict(site),
@@ -104,7 +105,7 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
         # What it said instead is in the log: it may be anything.
         "unreadable": [
             {"dispatch": refusal.dispatch_id, "field": refusal.field}
-            for refusal in internal.unreadable
+            for refusal in coordinator.conversation.unreadable
         ],
         "log": {"rows": len(coordinator.log.rows), "past": len(coordinator.log.past)},
         "polls": [asdict(poll) for poll in coordinator.recent.polls],
@@ -118,15 +119,18 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
 def _coordinator(
     coordinator: VoltusCoordinator, internal: InternalState
 ) -> dict[str, Any]:
-    failure, exchange = coordinator.last_exception, coordinator.client.exchange
+    failure, exchange = (
+        coordinator.last_exception,
+        coordinator.conversation.client.exchange,
+    )
     return {
         "last_update_success": coordinator.last_update_success,
         "last_exception": failure and str(failure),
         "last_contact": coordinator.last_contact,
         "rate_limit": exchange and exchange.rate_limit,
-        "backoff": asdict(internal.backoff),
-        "requests": internal.requests,
-        "sites_due": internal.sites_due,
+        "backoff": asdict(coordinator.conversation.backoff),
+        "requests": coordinator.conversation.requests,
+        "sites_due": coordinator.conversation.sites_due,
         "may_announce": internal.may_announce,
         "told_at": internal.memory.told and internal.memory.told.at,
         "looked_at": internal.looked_at,
@@ -135,9 +139,8 @@ def _coordinator(
     }
 
 
-def _clock(internal: InternalState) -> dict[str, Any]:
+def _clock(skew: ClockSkew) -> dict[str, Any]:
     """Return by how many seconds Voltus' clock is ahead of ours, and our own steps."""
-    skew = internal.clock_skew
     return {
         "median_offset": median(skew.offsets) if skew.offsets else None,
         **asdict(skew),

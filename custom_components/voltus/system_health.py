@@ -53,7 +53,10 @@ def _of_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> dict[str, Any]:
 
 
 def _of_account(coordinator: VoltusCoordinator) -> dict[str, Any]:
-    exchange, boundary = coordinator.client.exchange, coordinator.data.until
+    exchange, boundary = (
+        coordinator.conversation.client.exchange,
+        coordinator.data.until,
+    )
     info = {
         "last_contact": coordinator.last_contact,
         "rate_limit": exchange

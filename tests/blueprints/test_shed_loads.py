@@ -30,7 +30,7 @@ STORE = "voltus.saved_states"
 
 
 @pytest.fixture
-def loads() -> FakeLoads:
+def fake_loads() -> FakeLoads:
     """The freezer and the fan run, the pump does not, and it is cool in the hall."""
     return FakeLoads(
         switches={FREEZER: True, PUMP: False, FAN: True},
@@ -38,9 +38,9 @@ def loads() -> FakeLoads:
     )
 
 
-async def automate(harness: Harness, loads: FakeLoads, **inputs: Any) -> None:
+async def automate(harness: Harness, fake_loads: FakeLoads, **inputs: Any) -> None:
     """Move in, set Voltus up and make an automation from the blueprint."""
-    await loads.add_to_hass(harness.hass)
+    await fake_loads.add_to_hass(harness.hass)
     await harness.set_up()
     await make_automation(harness, **inputs)
 
@@ -90,22 +90,22 @@ async def run_again(harness: Harness) -> None:
 
 
 async def test_sheds_and_puts_back_what_was_on(
-    harness: Harness, loads: FakeLoads, caplog: pytest.LogCaptureFixture
+    harness: Harness, fake_loads: FakeLoads, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await automate(harness, loads)
-    assert loads.running == [FREEZER, FAN]
+    await automate(harness, fake_loads)
+    assert fake_loads.running == [FREEZER, FAN]
     await curtail(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
     assert "ERROR" not in caplog.text
 
 
 async def test_a_whole_dispatch_by_the_clock(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     harness.publish(wire_dispatch(start=at(10), end=at(20)))
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     for minutes, running in (
         (9.99, [FREEZER, FAN]),
         (10, []),
@@ -113,121 +113,121 @@ async def test_a_whole_dispatch_by_the_clock(
         (20, [FREEZER, FAN]),
     ):
         await harness.move_to(at(minutes))
-        assert loads.running == running
+        assert fake_loads.running == running
 
 
 async def test_waits_while_the_sensor_is_unavailable(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
     entries = harness.hass.config_entries
     await entries.async_unload(harness.entry.entry_id)
     await run_again(harness)
     assert harness.state("curtail", "s1").state == "unavailable"
-    assert loads.running == []
+    assert fake_loads.running == []
     await harness.set_up()
-    assert loads.running == []
+    assert fake_loads.running == []
 
     await entries.async_unload(harness.entry.entry_id)
     harness.publish(wire_dispatch(end=now(harness)))
     await harness.set_up()
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_sheds_at_a_start_in_the_middle_of_a_dispatch(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     harness.hass.set_state(CoreState.not_running)
     harness.publish(wire_dispatch())
-    await automate(harness, loads)
-    assert loads.running == [FREEZER, FAN]
+    await automate(harness, fake_loads)
+    assert fake_loads.running == [FREEZER, FAN]
     await harness.hass.async_start()
     await harness.settle()
-    assert loads.running == []
+    assert fake_loads.running == []
     await harness.move_to(at(60))
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_heals_when_automations_are_reloaded(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     harness.publish(wire_dispatch())
-    await automate(harness, loads)
-    assert loads.running == [FREEZER, FAN]
+    await automate(harness, fake_loads)
+    assert fake_loads.running == [FREEZER, FAN]
     await run_again(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
 
 
 async def test_loses_nothing_when_dispatches_follow_fast(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     for _ in range(4):
         harness.publish(wire_dispatch(end=None))
         await harness.entry.runtime_data.async_refresh()
         harness.publish(wire_dispatch(end=NOON, modification_number=1))
         await harness.entry.runtime_data.async_refresh()
     await harness.settle()
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
     await curtail(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
 
 
 # Loads that are out of reach, or refuse
 
 
 async def test_sheds_a_load_that_comes_back_during_a_dispatch(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
-    loads.reach(FREEZER, possible=False)
+    await automate(harness, fake_loads)
+    fake_loads.reach(FREEZER, possible=False)
     await curtail(harness)
-    loads.reach(FREEZER, possible=True)
+    fake_loads.reach(FREEZER, possible=True)
     await harness.settle()
-    assert loads.running == []
+    assert fake_loads.running == []
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_puts_back_a_load_that_was_away_at_the_end(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
-    loads.reach(FREEZER, possible=False)
+    fake_loads.reach(FREEZER, possible=False)
     await curtail(harness, on=False)
-    assert loads.running == [FAN]
-    loads.reach(FREEZER, possible=True)
+    assert fake_loads.running == [FAN]
+    fake_loads.reach(FREEZER, possible=True)
     await harness.settle()
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_a_load_that_refuses_keeps_no_other_from_being_shed_and_put_back(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads, set_back=[HALL])
-    loads.broken = {FREEZER}
+    await automate(harness, fake_loads, set_back=[HALL])
+    fake_loads.broken = {FREEZER}
     await curtail(harness)
-    assert loads.running == [FREEZER]
-    assert loads.thermostats["hall"].aim == 25
-    loads.broken = set()
+    assert fake_loads.running == [FREEZER]
+    assert fake_loads.thermostats["hall"].aim == 25
+    fake_loads.broken = set()
     await run_again(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
 
-    loads.broken = {FREEZER}
+    fake_loads.broken = {FREEZER}
     await curtail(harness, on=False)
-    assert loads.running == [FAN]
-    assert loads.thermostats["hall"].aim == 22
-    loads.broken = set()
+    assert fake_loads.running == [FAN]
+    assert fake_loads.thermostats["hall"].aim == 22
+    fake_loads.broken = set()
     await run_again(harness)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_a_load_taken_off_the_list_while_it_is_down_comes_back(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
     await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "automation.shed"}, blocking=True
@@ -239,50 +239,50 @@ async def test_a_load_taken_off_the_list_while_it_is_down_comes_back(
         "automation", "turn_on", {"entity_id": "automation.shed"}, blocking=True
     )
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 # What somebody changes meanwhile
 
 
 async def test_a_load_switched_on_again_is_left_alone_until_the_next_dispatch(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
     await by_hand(harness, "switch.turn_on", "switch.freezer")
     await run_again(harness)
-    assert loads.running == [FREEZER]
+    assert fake_loads.running == [FREEZER]
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
     await curtail(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
 
 
 async def test_a_load_that_was_off_and_is_switched_on_meanwhile_is_left_alone(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
     await by_hand(harness, "switch.turn_on", "switch.pump")
     await run_again(harness)
-    assert loads.running == [PUMP]
+    assert fake_loads.running == [PUMP]
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, PUMP, FAN]
+    assert fake_loads.running == [FREEZER, PUMP, FAN]
     await curtail(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
 
 
 async def test_a_load_switched_off_by_hand_after_it_was_switched_on_comes_back(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     """It is as it was left: nobody can tell the one from the other."""
-    await automate(harness, loads)
+    await automate(harness, fake_loads)
     await curtail(harness)
     await by_hand(harness, "switch.turn_on", "switch.freezer")
     await by_hand(harness, "switch.turn_off", "switch.freezer")
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 # Setting back
@@ -307,34 +307,34 @@ async def test_a_load_switched_off_by_hand_after_it_was_switched_on_comes_back(
 )
 async def test_heating_and_cooling_are_set_back_and_brought_back(
     harness: Harness,
-    loads: FakeLoads,
+    fake_loads: FakeLoads,
     mode: HVACMode,
     aim: float | tuple[float, float],
     current: float,
     set_back: float | tuple[float, float],
 ) -> None:
     before = Thermostat(mode, aim, current)
-    loads.thermostats["hall"] = deepcopy(before)
-    await automate(harness, loads, loads=[], set_back=[HALL], warmer=4, colder=2)
+    fake_loads.thermostats["hall"] = deepcopy(before)
+    await automate(harness, fake_loads, loads=[], set_back=[HALL], warmer=4, colder=2)
     await curtail(harness)
-    assert loads.thermostats["hall"] == Thermostat(mode, set_back, current)
+    assert fake_loads.thermostats["hall"] == Thermostat(mode, set_back, current)
     await run_again(harness)
-    assert loads.thermostats["hall"] == Thermostat(mode, set_back, current)
+    assert fake_loads.thermostats["hall"] == Thermostat(mode, set_back, current)
     await curtail(harness, on=False)
     # It goes in steps of half a degree.
     comes_back = 21.5 if aim == 21.7 else aim
-    assert loads.thermostats["hall"] == Thermostat(mode, comes_back, current)
+    assert fake_loads.thermostats["hall"] == Thermostat(mode, comes_back, current)
 
 
 async def test_warmth_changes_nothing_about_what_is_put_back(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads, loads=[], set_back=[HALL])
+    await automate(harness, fake_loads, loads=[], set_back=[HALL])
     await curtail(harness)
-    loads.thermostats["hall"].current = 24
-    loads.tell("hall")
+    fake_loads.thermostats["hall"].current = 24
+    fake_loads.tell("hall")
     await curtail(harness, on=False)
-    assert loads.thermostats["hall"].aim == 22
+    assert fake_loads.thermostats["hall"].aim == 22
 
 
 @pytest.mark.parametrize(
@@ -355,50 +355,50 @@ async def test_warmth_changes_nothing_about_what_is_put_back(
 )
 async def test_a_thermostat_set_by_hand_meanwhile_is_left_alone(
     harness: Harness,
-    loads: FakeLoads,
+    fake_loads: FakeLoads,
     action: str,
     data: dict[str, Any],
     left: Thermostat,
 ) -> None:
-    await automate(harness, loads, loads=[], set_back=[HALL])
+    await automate(harness, fake_loads, loads=[], set_back=[HALL])
     await curtail(harness)
     await by_hand(harness, action, HALL, **data)
     await run_again(harness)
-    assert loads.thermostats["hall"] == left
+    assert fake_loads.thermostats["hall"] == left
     await curtail(harness, on=False)
-    assert loads.thermostats["hall"] == left
+    assert fake_loads.thermostats["hall"] == left
 
 
 async def test_an_air_conditioner_switched_on_meanwhile_is_left_alone(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    loads.thermostats["hall"] = Thermostat(HVACMode.OFF, 22, 25)
-    await automate(harness, loads, loads=[], set_back=[HALL])
+    fake_loads.thermostats["hall"] = Thermostat(HVACMode.OFF, 22, 25)
+    await automate(harness, fake_loads, loads=[], set_back=[HALL])
     await curtail(harness)
     await by_hand(harness, "climate.set_hvac_mode", HALL, hvac_mode="cool")
     await run_again(harness)
-    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
+    assert fake_loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
     await curtail(harness, on=False)
-    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
+    assert fake_loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 25)
 
 
 async def test_what_is_to_be_off_is_not_set_back(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await automate(harness, loads, loads=[HALL], set_back=[HALL])
+    await automate(harness, fake_loads, loads=[HALL], set_back=[HALL])
     await curtail(harness)
-    assert loads.thermostats["hall"] == Thermostat(HVACMode.OFF, 22, 23)
+    assert fake_loads.thermostats["hall"] == Thermostat(HVACMode.OFF, 22, 23)
     await curtail(harness, on=False)
-    assert loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 23)
+    assert fake_loads.thermostats["hall"] == Thermostat(HVACMode.COOL, 22, 23)
 
 
 # Smaller dispatches
 
 
-async def spare(harness: Harness, loads: FakeLoads) -> None:
+async def spare(harness: Harness, fake_loads: FakeLoads) -> None:
     """Spare the fan and the hall below 80 kW."""
     harness.publish()
-    await loads.add_to_hass(harness.hass)
+    await fake_loads.add_to_hass(harness.hass)
     await harness.set_up()
     await make_automation(
         harness,
@@ -414,41 +414,41 @@ async def spare(harness: Harness, loads: FakeLoads) -> None:
     [(0, True), (79.9, True), (80, False), (100, False), (None, False)],
 )
 async def test_spares_loads_below_an_amount(
-    harness: Harness, loads: FakeLoads, kw: float | None, spared: bool
+    harness: Harness, fake_loads: FakeLoads, kw: float | None, spared: bool
 ) -> None:
-    await spare(harness, loads)
+    await spare(harness, fake_loads)
     await curtail(harness, kw=kw)
-    assert loads.running == ([FAN] if spared else [])
-    assert loads.thermostats["hall"].aim == (22 if spared else 25)
+    assert fake_loads.running == ([FAN] if spared else [])
+    assert fake_loads.thermostats["hall"].aim == (22 if spared else 25)
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
-    assert loads.thermostats["hall"].aim == 22
+    assert fake_loads.running == [FREEZER, FAN]
+    assert fake_loads.thermostats["hall"].aim == 22
 
 
 @pytest.mark.parametrize("more", [90, None])
 async def test_spared_loads_join_in_when_the_amount_grows_and_stay_down(
-    harness: Harness, loads: FakeLoads, more: float | None
+    harness: Harness, fake_loads: FakeLoads, more: float | None
 ) -> None:
-    await spare(harness, loads)
+    await spare(harness, fake_loads)
     for kw, running in ((50, [FAN]), (more, []), (50, [])):
         await curtail(harness, kw=kw)
-        assert loads.running == running
+        assert fake_loads.running == running
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_spared_loads_wait_while_the_amount_is_unavailable(
-    harness: Harness, loads: FakeLoads
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    await spare(harness, loads)
+    await spare(harness, fake_loads)
     commitment = harness.entity_id("commitment", "s1")
     await curtail(harness, kw=50)
     harness.hass.states.async_set(commitment, "unavailable")
     await run_again(harness)
-    assert loads.running == [FAN]
+    assert fake_loads.running == [FAN]
     harness.hass.states.async_set(commitment, "unknown")
     await harness.settle()
-    assert loads.running == []
+    assert fake_loads.running == []
 
 
 @pytest.mark.parametrize(
@@ -461,67 +461,73 @@ async def test_spared_loads_wait_while_the_amount_is_unavailable(
     ],
 )
 async def test_the_amount_may_be_shown_in_another_unit(
-    harness: Harness, loads: FakeLoads, amount: str, unit: str, running: list[str]
+    harness: Harness, fake_loads: FakeLoads, amount: str, unit: str, running: list[str]
 ) -> None:
-    await spare(harness, loads)
+    await spare(harness, fake_loads)
     await curtail(harness, kw=10)
     attributes = {"unit_of_measurement": unit}
     harness.hass.states.async_set(
         harness.entity_id("commitment", "s1"), amount, attributes
     )
     await harness.settle()
-    assert loads.running == running
+    assert fake_loads.running == running
 
 
 # Putting back one after another
 
 
 async def test_loads_come_back_one_after_another(
-    harness: Harness, loads: FakeLoads, patience: Callable[[], None]
+    harness: Harness, fake_loads: FakeLoads, patience: Callable[[], None]
 ) -> None:
-    await automate(harness, loads, set_back=[HALL], pause=30)
+    await automate(harness, fake_loads, set_back=[HALL], pause=30)
     patience()
     await curtail(harness)
     await curtail(harness, on=False)
-    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER], 25)
+    assert (fake_loads.running, fake_loads.thermostats["hall"].aim) == ([FREEZER], 25)
     await pass_time(harness, 27)
-    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER], 25)
+    assert (fake_loads.running, fake_loads.thermostats["hall"].aim) == ([FREEZER], 25)
     await pass_time(harness, 2)
     # The pump was off: nobody waits for it.
-    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER, FAN], 25)
+    assert (fake_loads.running, fake_loads.thermostats["hall"].aim) == (
+        [FREEZER, FAN],
+        25,
+    )
     await pass_time(harness, 30)
-    assert (loads.running, loads.thermostats["hall"].aim) == ([FREEZER, FAN], 22)
+    assert (fake_loads.running, fake_loads.thermostats["hall"].aim) == (
+        [FREEZER, FAN],
+        22,
+    )
 
 
 async def test_a_new_dispatch_ends_the_wait(
-    harness: Harness, loads: FakeLoads, patience: Callable[[], None]
+    harness: Harness, fake_loads: FakeLoads, patience: Callable[[], None]
 ) -> None:
-    await automate(harness, loads, pause=600)
+    await automate(harness, fake_loads, pause=600)
     patience()
     await curtail(harness)
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER]
+    assert fake_loads.running == [FREEZER]
     await curtail(harness)
-    assert loads.running == []
+    assert fake_loads.running == []
     await curtail(harness, on=False)
     await pass_time(harness, 600)
-    assert loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FREEZER, FAN]
 
 
 async def test_the_wait_goes_on_after_a_restart(
     harness: Harness,
-    loads: FakeLoads,
+    fake_loads: FakeLoads,
     hass_config_dir: str,
     patience: Callable[[], None],
 ) -> None:
-    await automate(harness, loads, pause=30)
+    await automate(harness, fake_loads, pause=30)
     patience()
     await curtail(harness)
     await curtail(harness, on=False)
-    assert loads.running == [FREEZER]
+    assert fake_loads.running == [FREEZER]
     async with next_start(harness, hass_config_dir, harness.disk()) as second:
-        await start(second, loads, pause=30)
-        assert loads.running == [FREEZER, FAN]
+        await start(second, fake_loads, pause=30)
+        assert fake_loads.running == [FREEZER, FAN]
 
 
 # Killed at any step
@@ -554,9 +560,9 @@ async def next_start(
         await hass.async_stop(force=True)
 
 
-async def start(harness: Harness, loads: FakeLoads, **inputs: Any) -> None:
+async def start(harness: Harness, fake_loads: FakeLoads, **inputs: Any) -> None:
     """Start up with the loads, Voltus and the automation."""
-    await automate(harness, loads, **inputs)
+    await automate(harness, fake_loads, **inputs)
     await harness.hass.async_start()
     await harness.settle()
 
@@ -626,18 +632,18 @@ async def live_through(harness: Harness, until: Callable[[], bool]) -> None:
             await harness.move_to(at(minutes))
 
 
-def is_down(loads: FakeLoads) -> bool:
-    return not loads.running and loads.thermostats["hall"].aim == 25
+def is_down(fake_loads: FakeLoads) -> bool:
+    return not fake_loads.running and fake_loads.thermostats["hall"].aim == 25
 
 
 async def test_the_steps_of_a_dispatch(
     harness: Harness,
-    loads: FakeLoads,
+    fake_loads: FakeLoads,
     monkeypatch: pytest.MonkeyPatch,
     patience: Callable[[], None],
 ) -> None:
     harness.publish(wire_dispatch(start=at(1), end=at(9)))
-    await automate(harness, loads, **INPUTS)
+    await automate(harness, fake_loads, **INPUTS)
     fate = Fate(harness)
     fate.take_hold(monkeypatch)
     patience()
@@ -649,16 +655,16 @@ async def test_the_steps_of_a_dispatch(
 @pytest.mark.parametrize("last", range(len(CALLS)), ids=lambda n: f"{n}-{CALLS[n]}")
 async def test_a_kill_at_any_step_loses_nothing(
     harness: Harness,
-    loads: FakeLoads,
+    fake_loads: FakeLoads,
     hass_config_dir: str,
     monkeypatch: pytest.MonkeyPatch,
     patience: Callable[[], None],
     last: int,
     minutes_down: int,
 ) -> None:
-    before = deepcopy((loads.switches, loads.thermostats))
+    before = deepcopy((fake_loads.switches, fake_loads.thermostats))
     harness.publish(wire_dispatch(start=at(1), end=at(9)))
-    await automate(harness, loads, **INPUTS)
+    await automate(harness, fake_loads, **INPUTS)
     fate = Fate(harness, last)
     fate.take_hold(monkeypatch)
     patience()
@@ -667,11 +673,11 @@ async def test_a_kill_at_any_step_loses_nothing(
 
     async with next_start(harness, hass_config_dir, fate.disk) as second:
         harness.freezer.tick(timedelta(minutes=minutes_down))
-        await start(second, loads, **INPUTS)
+        await start(second, fake_loads, **INPUTS)
         while second.curtails("s1"):
-            assert is_down(loads)
+            assert is_down(fake_loads)
             await pass_time(second, 60)
         for _ in range(4):
             await pass_time(second, 31)
-        assert (loads.switches, loads.thermostats) == before
+        assert (fake_loads.switches, fake_loads.thermostats) == before
         assert not second.storage.get(STORE, {}).get("data")

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from demo import harness
+from demo import onboarding
 from demo.process import make_config
 from sandbox.server import LocalVoltus, serve
 
@@ -64,6 +64,6 @@ async def cut_off(home: Home) -> str:
         }
     ]
     async with serve(voltus) as url:
-        entry_id = await harness.add_integration(home.api, url, "harbor-key")
+        entry_id = await onboarding.add_integration(home.api, url, "harbor-key")
     await home.rename(entry_id, "Voltus Harbor")
     return "binary_sensor.voltus_harbor_connection"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiohttp import ClientError, ClientSession
 
-from demo import harness
+from demo import onboarding
 from demo.api import Api, DemoError, signed_in
 from demo.process import DEMO, LOG_NAME, started
 from sandbox.api import DEFAULT_SITES
@@ -29,7 +29,7 @@ LOADED_CUSTOM: Final = "We found a custom integration voltus which has not been 
 """What Home Assistant says of every custom integration at every start."""
 
 DOMAIN: Final = "voltus"
-KEY: Final = harness.API_KEY
+KEY: Final = onboarding.API_KEY
 RIVERSIDE, HILLTOP = "kd1k", "m3ll"
 
 _RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.+-]+ (?=[A-Z]+ \()", re.MULTILINE)
@@ -59,14 +59,14 @@ class Home:
     async def set_up(self) -> None:
         """Start for the first time, and answer the questions for a new home."""
         await self._start()
-        self._token = await self._alive(harness.create_user(self._session, self.url))
+        self._token = await self._alive(onboarding.create_user(self._session, self.url))
         self.api = await self._life.enter_async_context(self.signed_in())
-        await self._alive(harness.finish_onboarding(self.api, self.url))
+        await self._alive(onboarding.finish_onboarding(self.api, self.url))
 
     async def restart(self) -> None:
         """Start once more, and wait until everything runs."""
         await self._start()
-        await self._alive(harness.until(self._runs, 120, "starting Home Assistant"))
+        await self._alive(onboarding.until(self._runs, 120, "starting Home Assistant"))
         self.api = await self._life.enter_async_context(self.signed_in())
 
     async def kill(self) -> None:
@@ -120,7 +120,9 @@ class Home:
         async def is_in_it() -> bool:
             return await self.state(entity_id) == state
 
-        await harness.until(is_in_it, seconds, f"waiting for {entity_id} to be {state}")
+        await onboarding.until(
+            is_in_it, seconds, f"waiting for {entity_id} to be {state}"
+        )
 
     async def written(self, entity_id: str, since: datetime) -> list[dict[str, Any]]:
         """Return the states of an entity that were written since, as recorded."""

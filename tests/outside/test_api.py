@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo import harness
+from demo import onboarding
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 
@@ -34,7 +34,7 @@ HILLTOP_CURTAIL = "binary_sensor.hilltop_workshop_curtail"
 @pytest.fixture(scope="module")
 async def entry_id(home: Home, voltus_url: str) -> AsyncIterator[str]:
     """An account set up through the forms, until the end of these tests."""
-    entry_id = await harness.add_integration(home.api, voltus_url)
+    entry_id = await onboarding.add_integration(home.api, voltus_url)
     yield entry_id
     path = f"config/config_entries/entry/{entry_id}"
     await home.api.request("DELETE", path)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from demo import harness
+from demo import onboarding
 from sandbox.server import LocalVoltus, serve
 
 from .harness import KEY, LOADED_CUSTOM, ROOT, new_home
@@ -36,7 +36,7 @@ async def test_it_runs_without_a_warning_of_its_own(tmp_path: Path) -> None:
     unpack(tmp_path)
     (tmp_path / "configuration.yaml").write_text(CONFIGURATION)
     async with serve(LocalVoltus([KEY])) as voltus, new_home(tmp_path, {}) as home:
-        await harness.add_integration(home.api, voltus)
+        await onboarding.add_integration(home.api, voltus)
         await home.until_state("binary_sensor.voltus_sandbox_connection", "on")
         await home.stop()
 

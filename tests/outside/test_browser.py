@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.async_api import Locator, Page, async_playwright, expect
 import pytest
 
-from demo import harness
+from demo import onboarding
 from sandbox.server import LocalVoltus
 
 from .harness import DOMAIN, HILLTOP, KEY, RIVERSIDE, ROOT, Home, dispatch, publish
@@ -175,7 +175,7 @@ async def test_the_dashboard_is_pasted(page: Page) -> None:
     await page.get_by_text("Raw configuration editor").click()
     await page.locator(".cm-content").click()
     await page.keyboard.press("ControlOrMeta+a")
-    await page.keyboard.insert_text(harness.dashboard())
+    await page.keyboard.insert_text(onboarding.dashboard())
     # It asks whether comments may get lost.
     page.once("dialog", lambda question: question.accept())
     await page.get_by_role("button", name="Save").click()
@@ -191,8 +191,8 @@ async def test_a_dispatch_is_seen_and_sheds_loads(
     page: Page, home: Home, voltus: LocalVoltus, entry_id: str
 ) -> None:
     async with home.signed_in() as api:
-        await harness.add_automations(api, await harness.entities(api, entry_id))
-        await harness.turn_loads_on(api)
+        await onboarding.add_automations(api, await onboarding.entities(api, entry_id))
+        await onboarding.turn_loads_on(api)
     coming = dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60)
     publish(voltus, k3x9=coming)
 
@@ -274,7 +274,7 @@ async def test_the_dashboards_show_how_it_went(
     await take_picture("dashboard", 1130)
 
     async with home.signed_in() as api:
-        await harness.add_dashboard(api, await harness.entities(api, entry_id))
-    await page.goto(f"/{harness.DASHBOARD}/now")
+        await onboarding.add_dashboard(api, await onboarding.entities(api, entry_id))
+    await page.goto(f"/{onboarding.DASHBOARD}/now")
     await expect(page.get_by_text("the loads below are off")).to_be_visible()
     await take_picture("demo-dashboard", 780)

@@ -17,8 +17,8 @@ from custom_components.voltus.aiovoltus.client import decode
 from custom_components.voltus.aiovoltus.errors import VoltusFormatError
 from custom_components.voltus.aiovoltus.schedule import ChangeType, CurtailmentChange
 from custom_components.voltus.announcing.announcer import TOLD
+from custom_components.voltus.asking.conversation import decoded
 from custom_components.voltus.const import DOMAIN
-from custom_components.voltus.coordinator import decoded
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -97,7 +97,7 @@ async def test_an_unchanged_poll_reads_no_json_and_writes_nothing(
     await harness.set_up()
     look = harness.entry.runtime_data.data
     harness.written.clear()
-    monkeypatch.setattr("custom_components.voltus.coordinator.decoded", None)
+    monkeypatch.setattr("custom_components.voltus.asking.conversation.decoded", None)
     await harness.poll()
     assert harness.entry.runtime_data.last_update_success
     assert harness.entry.runtime_data.data is look

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 import pytest
 
-from custom_components.voltus import coordinator
 from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.aiovoltus.models import (
     MOST_ITEMS,
@@ -28,6 +27,7 @@ from custom_components.voltus.aiovoltus.models import (
     Listing,
 )
 from custom_components.voltus.aiovoltus.schedule import Policy, look
+from custom_components.voltus.asking import conversation
 from custom_components.voltus.certification.course import (
     Reaction,
     Scenario,
@@ -116,7 +116,7 @@ class Bodies:
         monkeypatch.setattr(LocalVoltus, "answer", other)
         # Ask for the sites at every poll.
         monkeypatch.setattr(reconcile, "SITES_EVERY", timedelta(0))
-        monkeypatch.setattr(coordinator, "SITES_RETRY", timedelta(0))
+        monkeypatch.setattr(conversation, "SITES_RETRY", timedelta(0))
 
     def give(self, path: str, payload: Json) -> None:
         """Answer this JSON; what is infinite is written so that JSON can hold it."""

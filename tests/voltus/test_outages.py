@@ -261,7 +261,9 @@ async def test_429_skips_requests_for_so_long_and_never_a_boundary(
     retry_after: str | None,
     pause: int,
 ) -> None:
-    monkeypatch.setattr("custom_components.voltus.coordinator.random", lambda: 0.0)
+    monkeypatch.setattr(
+        "custom_components.voltus.asking.conversation.random", lambda: 0.0
+    )
     start, end = at(1) + timedelta(seconds=25), at(1) + timedelta(seconds=35)
     harness.publish(wire_dispatch("d1", start, end))
     await harness.set_up()

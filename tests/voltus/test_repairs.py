@@ -21,7 +21,9 @@ from .harness import KEY, Harness
 @pytest.fixture
 def production(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Harness:
     """Take the local Voltus for the production host."""
-    monkeypatch.setattr("custom_components.voltus.coordinator.PRODUCTION", harness.url)
+    monkeypatch.setattr(
+        "custom_components.voltus.asking.conversation.PRODUCTION", harness.url
+    )
     return harness
 
 

@@ -61,7 +61,7 @@ def _kept(harness: Harness) -> str:
                 {k: v for k, v in harness.storage.items() if k != "core.config_entries"}
             ),
             repr(harness.entry.runtime_data),
-            repr(harness.entry.runtime_data.client),
+            repr(harness.entry.runtime_data.conversation.client),
             repr(harness.entry.runtime_data.last_exception),
             repr(getattr(harness.entry.runtime_data.last_exception, "__cause__", None)),
             str(harness.entry),

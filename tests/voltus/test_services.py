@@ -432,7 +432,9 @@ async def test_an_account_without_sites_has_nothing_to_dispatch(
 async def test_production_plays_no_scenarios(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.voltus.certify.PRODUCTION", harness.url)
+    monkeypatch.setattr(
+        "custom_components.voltus.certification.actions.PRODUCTION", harness.url
+    )
     await harness.set_up()
     asked = len(harness.voltus.requests)
     error = await refusal(harness.hass, "run_scenario", scenario="clear")

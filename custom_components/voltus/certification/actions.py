@@ -55,7 +55,7 @@ async def create_test_dispatch(
     end = (start + duration).replace(microsecond=0)
     known = account.data.snapshot.dispatches
     with _asking():
-        await account.client.create_test_dispatch(start, end, program_id)
+        await account.conversation.client.create_test_dispatch(start, end, program_id)
     await account.async_refresh()
     found = next(
         (
@@ -114,7 +114,7 @@ async def run_scenario(
             },
         )
     with _asking():
-        await account.client.post_scenario(as_request(posted))
+        await account.conversation.client.post_scenario(as_request(posted))
     account.log.async_add(as_row(posted), now)
     return _scenario(posted, account)
 

@@ -1,0 +1,1 @@
+"""Whoever asks Voltus: one conversation an account, with one order and one back-off."""

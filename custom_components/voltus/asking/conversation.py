@@ -1,0 +1,255 @@
+"""The conversation with Voltus: who asks, when to wait, and what an answer teaches."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from random import random
+from typing import Final, Protocol
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util.dt import utcnow
+from homeassistant.util.json import json_loads
+
+from ..account.recent_activity import Poll, RecentActivity
+from ..aiovoltus import reconcile
+from ..aiovoltus.backoff import Backoff
+from ..aiovoltus.client import PRODUCTION, VoltusClient, decode
+from ..aiovoltus.clock_skew import ClockSkew
+from ..aiovoltus.errors import (
+    VoltusAuthError,
+    VoltusError,
+    VoltusNotFoundError,
+    VoltusRateLimitError,
+)
+from ..aiovoltus.models import (
+    NOTHING_LISTED,
+    Json,
+    Refusal,
+    Snapshot,
+    parse_dispatch,
+    parse_listing,
+)
+from ..aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
+from ..aiovoltus.schedule import status
+from ..const import LOGGER
+
+SITES_RETRY: Final = timedelta(minutes=5)
+MOST_REFUSALS: Final = 1000
+
+
+class Account(Protocol):
+    """What is known of an account, and the one door for what an answer teaches."""
+
+    @property
+    def known(self) -> Snapshot:
+        """The dispatches that are known."""
+
+    @property
+    def known_sites(self) -> KnownSites:
+        """The sites that are known."""
+
+    @property
+    def lead_time(self) -> timedelta:
+        """How long before a start a dispatch calls for curtailment."""
+
+    def learn(self, known: Snapshot, known_sites: KnownSites, now: datetime) -> None:
+        """Take in what is known from now on, and act on it at once."""
+
+
+def decoded(content: bytes) -> Json:
+    """Read JSON by Home Assistant's fast reader, and what that refuses by ours.
+
+    Raises VoltusFormatError for what is no JSON to ours either.
+    """
+    try:
+        return json_loads(content)
+    except ValueError:
+        return decode(content)
+
+
+class Conversation:
+    """Asks Voltus for one account: owns the client, the back-off and the order.
+
+    Requests are numbered as they go out, so that an answer that was overtaken by a
+    newer one is known as such. Each answer is handed in whole, before the next.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        account: Account,
+        origin: str,
+        recent: RecentActivity,
+    ) -> None:
+        """Prepare to ask at `origin`; `use_key` comes first."""
+        self._hass = hass
+        self._account = account
+        self._origin = origin
+        self._recent = recent
+        self._absence = PRODUCTION_ABSENCE if origin == PRODUCTION else SANDBOX_ABSENCE
+        self._content: bytes | None = None
+        self._listing = NOTHING_LISTED
+        self._logged: set[Refusal] = set()
+        self.client: VoltusClient
+        self.requests = 0
+        self.backoff = Backoff()
+        self.clock_skew = ClockSkew()
+        self.sites_due: datetime | None = None
+
+    @property
+    def unreadable(self) -> tuple[Refusal, ...]:
+        """What could not be read of the last list."""
+        return self._listing.refusals
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether Voltus is to be left alone now."""
+        return self.backoff.must_wait(utcnow())
+
+    def use_key(self, api_key: str) -> None:
+        """Ask with this key from now on."""
+        self.client = VoltusClient(
+            async_get_clientsession(self._hass), self._origin, api_key
+        )
+
+    def resume(self, known: Snapshot) -> None:
+        """Go on with the numbers of requests where an earlier run has ended."""
+        traces = [*known.traces.values(), *filter(None, [known.listed])]
+        self.requests = max((trace.asked for trace in traces), default=0)
+
+    async def poll(self) -> None:
+        """Ask for all dispatches, then for those that are missing, and for the sites.
+
+        Raises VoltusError if there was no list of dispatches.
+        """
+        at, begun = utcnow(), self._hass.loop.time()
+        try:
+            unchanged = await self._ask_for_all()
+        except VoltusError as err:
+            self._note_poll(at, begun, error=type(err).__name__)
+            self._refused(err)
+            raise
+        self._note_poll(at, begun, unchanged=unchanged)
+        # To gather nothing would cost a round of the event loop.
+        if missing := reconcile.missing(self._account.known, utcnow()):
+            await asyncio.gather(*map(self._ask_for, missing))
+        if self.sites_due is None or self.sites_due <= utcnow():
+            await self._ask_for_sites()
+        self.backoff = Backoff()
+
+    def _refused(self, err: VoltusError) -> None:
+        now = utcnow()
+        if isinstance(err, VoltusRateLimitError):
+            self.backoff = self.backoff.slowed_down(err.retry_after, now, random())
+        if isinstance(err, VoltusAuthError):
+            self.backoff = self.backoff.key_refused(now)
+
+    def _note_poll(
+        self,
+        at: datetime,
+        begun: float,
+        *,
+        unchanged: bool = False,
+        error: str | None = None,
+    ) -> None:
+        exchange = self.client.exchange
+        self._recent.polls.append(
+            Poll(
+                at=at,
+                seconds=round(self._hass.loop.time() - begun, 3),
+                status=exchange and exchange.status,
+                size=exchange and exchange.size,
+                unchanged=unchanged,
+                error=error,
+            )
+        )
+
+    async def _ask_for_all(self) -> bool:
+        """Ask for the list and take it in. Return whether it is word for word the last."""
+        self.requests += 1
+        asked = self.requests
+        content = await self.client.dispatches()
+        now = utcnow()
+        if exchange := self.client.exchange:
+            self.clock_skew = self.clock_skew.measured(exchange.server_time, now)
+        known = self._account.known
+        unchanged = content == self._content
+        if unchanged:
+            known = reconcile.unchanged(known, asked, now)
+        else:
+            listing = parse_listing(
+                decoded(content), known.dispatches, now, self._listing
+            )
+            known = reconcile.listed(known, listing, asked, now)
+            self._log_refusals(listing.refusals)
+            self._content, self._listing = content, listing
+        self._learn(known, now)
+        return unchanged
+
+    async def _ask_for(self, dispatch_id: str) -> None:
+        """Ask for a dispatch that is missing from the list; only a 404 tells that."""
+        self.requests += 1
+        asked = self.requests
+        refusals: list[Refusal] = []
+        try:
+            item = await self.client.dispatch(dispatch_id)
+        except VoltusNotFoundError:
+            now = utcnow()
+            known = reconcile.not_found(
+                self._account.known,
+                dispatch_id,
+                asked,
+                now,
+                rule=self._absence,
+                lead_time=self._account.lead_time,
+            )
+        except VoltusError as err:
+            LOGGER.debug("Asking for dispatch %s failed: %s", dispatch_id, err)
+            return
+        else:
+            now = utcnow()
+            known = self._account.known
+            dispatch = parse_dispatch(item, known.dispatches, now, refusals)
+            if dispatch and dispatch.id == dispatch_id:
+                known = reconcile.found(known, dispatch, asked, now)
+            self._log_refusals(refusals)
+        self._learn(known, now)
+
+    async def _ask_for_sites(self) -> None:
+        """Ask which sites there are; a failure proves nothing and fails no poll."""
+        try:
+            answer = await self.client.sites()
+        except VoltusError as err:
+            LOGGER.debug("Asking for the sites failed: %s", err)
+            self.sites_due = utcnow() + SITES_RETRY
+            return
+        now = utcnow()
+        self.sites_due = now + reconcile.SITES_EVERY
+        known, known_sites = self._account.known, self._account.known_sites
+        self._account.learn(
+            known, reconcile.sites_listed(known_sites, answer, known, now), now
+        )
+
+    def _learn(self, known: Snapshot, now: datetime) -> None:
+        """Hand in what an answer teaches; a site that is new is asked about."""
+        known_sites = self._account.known_sites
+        if known.dispatches is not self._account.known.dispatches:
+            live = (d for d in known.dispatches.values() if not status(d, now).over)
+            known_sites = reconcile.introduce(known_sites, live)
+            if known_sites is not self._account.known_sites:
+                self.sites_due = now
+        self._account.learn(known, known_sites, now)
+
+    def _log_refusals(self, refusals: Iterable[Refusal]) -> None:
+        """Log what could not be read, once."""
+        for refusal in refusals:
+            if refusal not in self._logged and len(self._logged) < MOST_REFUSALS:
+                self._logged.add(refusal)
+                LOGGER.warning(
+                    "Dispatch %s: %s cannot be read (%s); what was last known of it "
+                    "stays in force",
+                    refusal.dispatch_id,
+                    refusal.field,
+                    refusal.value,
+                )
