@@ -9,7 +9,7 @@ from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from custom_components.voltus import coordinator as module
+from custom_components.voltus.asking import conversation
 from custom_components.voltus.coordinator import VoltusCoordinator
 
 from .elsewhere import KEY, Published, voltus_elsewhere
@@ -102,7 +102,7 @@ async def _idle_work(hass: HomeAssistant, coordinator: VoltusCoordinator) -> int
         hass.bus.async_listen(EVENT_STATE_CHANGED, done.append, everything),
         hass.bus.async_listen(EVENT_STATE_REPORTED, done.append, everything),
     )
-    with patch.object(module, "decoded", side_effect=done.append):
+    with patch.object(conversation, "decoded", side_effect=done.append):
         await coordinator.async_refresh()
         await hass.async_block_till_done()
     for each in unsub:
