@@ -61,7 +61,7 @@ async def _run(port: int) -> None:
                 api, await onboarding.add_integration(api, voltus)
             )
             await onboarding.add_automations(api, names)
-            await onboarding.add_dashboard(api, names)
+            await onboarding.add_dashboards(api, names)
             await onboarding.start_dispatch(api, STARTS_IN, LASTS)
         print(_programme(url, voltus, datetime.now().astimezone()))
 

@@ -16,6 +16,7 @@ API_KEY = "sandbox-key"
 USER = "demo"
 DASHBOARD = "voltus-demo"
 POLL_INTERVAL = 5
+VOLTUS = {"strategy": {"type": "custom:voltus"}}
 
 AUTOMATIONS = Template((DEMO / "automations.yaml").read_text())
 VIEW = Template((DEMO / "dashboard.yaml").read_text())
@@ -141,32 +142,21 @@ async def add_automations(api: Api, names: Mapping[str, str]) -> None:
         await api.request("POST", path, automation)
 
 
-async def add_dashboard(api: Api, names: Mapping[str, str]) -> None:
-    """Make the dashboard, and have Home Assistant open with it.
-
-    Its first view has the loads, its second is the one of docs/ for everybody.
-    """
+async def add_dashboards(api: Api, names: Mapping[str, str]) -> None:
+    """Make one of the loads, which opens first, and the one that Voltus brings."""
     for other in await api.command("lovelace/dashboards/list"):
         await api.command("lovelace/dashboards/delete", dashboard_id=other["id"])
-    await api.command(
-        "lovelace/dashboards/create",
-        url_path=DASHBOARD,
-        title="Voltus demo",
-        icon="mdi:transmission-tower",
-    )
-    config: Any = parse_yaml(dashboard())
-    config["views"].insert(0, _filled(VIEW, names))
-    await api.command("lovelace/config/save", url_path=DASHBOARD, config=config)
+    loads: Any = {"views": [_filled(VIEW, names)]}
+    for path, title, icon, config in (
+        (DASHBOARD, "Voltus demo", "mdi:power-plug", loads),
+        ("voltus-voltus", "Voltus", "mdi:transmission-tower", VOLTUS),
+    ):
+        await api.command(
+            "lovelace/dashboards/create", url_path=path, title=title, icon=icon
+        )
+        await api.command("lovelace/config/save", url_path=path, config=config)
     start = {"default_panel": DASHBOARD}
     await api.command("frontend/set_system_data", key="core", value=start)
-
-
-def dashboard() -> str:
-    """Return the dashboard of docs/, for an account at a local Voltus made just now."""
-    text = (DEMO.parent / "docs" / "dashboard.yaml").read_text()
-    return text.replace(".voltus_", ".voltus_sandbox_").replace(
-        "hours_to_show: 12", "hours_to_show: 0.1"
-    )
 
 
 def _filled(template: Template, names: Mapping[str, str]) -> Any:

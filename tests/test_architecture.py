@@ -29,6 +29,7 @@ ROOMS_MAY_IMPORT = {
     "announcing": {"account", "aiovoltus", "remembering"},
     "asking": {"account", "aiovoltus"},
     "certification": {"account", "aiovoltus", "coordinator"},
+    "dashboard": set[str](),
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }

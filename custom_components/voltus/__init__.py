@@ -10,6 +10,11 @@ from homeassistant.helpers.typing import ConfigType
 from .account.devices import identifier
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .dashboard.resource import (
+    async_add_resource,
+    async_remove_resource,
+    async_serve,
+)
 from .remembering.files import async_forget
 from .services import async_setup_services
 
@@ -23,8 +28,9 @@ PLATFORMS = (
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Offer the actions."""
+    """Offer the actions and the dashboard."""
     await async_setup_services(hass)
+    await async_serve(hass)
     return True
 
 
@@ -37,6 +43,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bo
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.async_start()
+    await async_add_resource(hass)
     if recalled:
         # No request stands between a restart and the first state.
         coordinator.async_refresh_soon()
@@ -51,8 +58,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
-    """Forget what was kept for an account."""
+    """Forget what was kept for an account; the dashboard goes with the last one."""
     await async_forget(hass, entry.entry_id)
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_remove_resource(hass)
 
 
 async def async_remove_config_entry_device(

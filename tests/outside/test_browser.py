@@ -163,27 +163,22 @@ async def test_options_are_kept(page: Page, take_picture: TakePicture) -> None:
     await expect(await open_options(page)).to_have_value("5")
 
 
-async def test_the_dashboard_is_pasted(page: Page) -> None:
+async def test_the_dashboard_is_offered_and_added(
+    page: Page, take_picture: TakePicture
+) -> None:
     await page.goto("/config/lovelace/dashboards")
     await page.get_by_role("button", name="Add dashboard").click()
-    await page.get_by_text("New dashboard from scratch").click()
+    offered = page.locator("dashboard-card").filter(has_text="Voltus")
+    await expect(offered).to_be_visible()
+    await take_picture("add-dashboard")
+    await offered.click()
     await page.locator("ha-selector-text input").first.fill("Curtailment")
     await page.get_by_role("button", name="Create").click()
     await page.get_by_role("link", name="Curtailment").click()
-    await page.get_by_role("button", name="Edit dashboard").click()
-    await page.get_by_role("button", name="Open dashboard menu").last.click()
-    await page.get_by_text("Raw configuration editor").click()
-    await page.locator(".cm-content").click()
-    await page.keyboard.press("ControlOrMeta+a")
-    await page.keyboard.insert_text(onboarding.dashboard())
-    # It asks whether comments may get lost.
-    page.once("dialog", lambda question: question.accept())
-    await page.get_by_role("button", name="Save").click()
-    await page.get_by_role("button", name="Close").click()
-    await page.get_by_role("button", name="Done").click()
 
-    await expect(page.get_by_text("Nothing to do")).to_be_visible()
-    await expect(page.get_by_text("Entity not found")).to_have_count(0)
+    for site in ("Riverside Cold Storage", "Hilltop Workshop"):
+        card = page.locator("voltus-site-card").filter(has_text=site)
+        await expect(card.get_by_text("Nothing to do")).to_be_visible()
     await expect(page.get_by_text("Configuration error")).to_have_count(0)
 
 
@@ -196,11 +191,47 @@ async def test_a_dispatch_is_seen_and_sheds_loads(
     coming = dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60)
     publish(voltus, k3x9=coming)
 
-    await expect(page.get_by_text("A dispatch is coming")).to_be_visible()
-    await expect(page.get_by_text("Curtail now")).to_be_visible()
-    await expect(page.get_by_text("170.0 kW").first).to_be_visible()
+    await expect(page.get_by_text("A dispatch is coming")).to_have_count(2)
+    await expect(page.get_by_text("Curtail now")).to_have_count(2)
+    await expect(page.get_by_text("110 kW below the baseline")).to_be_visible()
     await home.until_state("input_boolean.walk_in_freezer", "off")
     await home.until_state("input_boolean.ev_chargers", "off")
+
+
+@pytest.mark.parametrize("width", [360, 1920])
+async def test_the_dashboard_fits_a_phone_and_a_wall(page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": HEIGHT})
+    await expect(page.get_by_text("Curtail now").first).to_be_visible()
+    overflow = "document.scrollingElement.scrollWidth - window.innerWidth"
+    assert await page.evaluate(overflow) <= 0
+    await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+
+async def test_the_dashboard_speaks_the_users_language(page: Page) -> None:
+    for language, said in (("fr", "Réduire maintenant"), ("es-419", "Reducir ahora")):
+        await page.evaluate(
+            f"localStorage.setItem('selectedLanguage', '\"{language}\"')"
+        )
+        await page.reload()
+        await expect(page.get_by_text(said).first).to_be_visible()
+    await page.evaluate("localStorage.removeItem('selectedLanguage')")
+    await page.reload()
+
+
+async def test_the_card_suggests_itself_for_curtail_of_a_site(page: Page) -> None:
+    suggested = """([hass, entity]) => window.customCards
+        .find((card) => card.type === "voltus-site-card")
+        .getEntitySuggestion(hass, entity)?.config.type ?? null"""
+    for entity_id, card in (
+        ("binary_sensor.hilltop_workshop_curtail", "custom:voltus-site-card"),
+        ("binary_sensor.hilltop_workshop_dispatch_active", None),
+        ("binary_sensor.voltus_sandbox_any_site_curtailing", None),
+        ("input_boolean.pump", None),
+    ):
+        hass = await page.evaluate_handle(
+            "document.querySelector('home-assistant').hass"
+        )
+        assert await page.evaluate(suggested, [hass, entity_id]) == card
 
 
 async def test_the_device_of_a_site_shows_what_is_asked(
@@ -267,14 +298,24 @@ async def test_an_outage_is_seen_on_the_device_and_under_repairs(
 
 
 async def test_the_dashboards_show_how_it_went(
-    page: Page, home: Home, entry_id: str, take_picture: TakePicture
+    page: Page,
+    home: Home,
+    voltus: LocalVoltus,
+    entry_id: str,
+    take_picture: TakePicture,
 ) -> None:
-    await page.goto("/dashboard-curtailment/voltus")
-    await expect(page.get_by_text("Curtail now")).to_be_visible()
+    await page.goto("/dashboard-curtailment/now")
+    await expect(page.get_by_text("Curtail now")).to_have_count(2)
     await take_picture("dashboard", 1130)
+    # A site that comes is there without a reload.
+    newcomer = dispatch({RIVERSIDE: 110}, starts_in=600, lasts=60)
+    site = {"id": "q7zd", "name": "Bay Pumps", "customer_location_id": ""}
+    publish(voltus, m2p4={**newcomer, "sites": [{**site, "commitment": 5}]})
+    card = page.locator("voltus-site-card").filter(has_text="Bay Pumps")
+    await expect(card.get_by_text("A dispatch is coming")).to_be_visible()
 
     async with home.signed_in() as api:
-        await onboarding.add_dashboard(api, await onboarding.entities(api, entry_id))
+        await onboarding.add_dashboards(api, await onboarding.entities(api, entry_id))
     await page.goto(f"/{onboarding.DASHBOARD}/now")
     await expect(page.get_by_text("the loads below are off")).to_be_visible()
     await take_picture("demo-dashboard", 780)
