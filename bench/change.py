@@ -123,7 +123,9 @@ class _Ours:
         self._listing = parse_listing(
             payload, before.dispatches, self._now, self._listing
         )
-        self._known = reconcile.listed(before, self._listing, self._asked, self._now)
+        self._known = reconcile.listed(
+            before, self._listing, self._asked, self._now, apart=timedelta(0)
+        )
         look(self._known, Policy(), self._now)
         told = changes(before, self._now, self._known, self._now)
         assert self._asked == 1 or len(told) == 1

@@ -220,7 +220,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         finally:
             # From start to start, as Voltus' own sample polls.
             spent = timedelta(seconds=self.hass.loop.time() - begun)
-            self.update_interval = max(self._poll_interval - spent, SHORTEST_PAUSE)
+            self.update_interval = max(self.poll_interval - spent, SHORTEST_PAUSE)
         if refused:
             self._clear_reauth()
         return self.data
@@ -303,7 +303,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _arm(self, now: datetime) -> None:
         """Look again at the next boundary, or after one tick at the latest."""
         self._disarm()
-        tick = now + self._poll_interval
+        tick = now + self.poll_interval
         self._unsub_timer = async_track_point_in_utc_time(
             self.hass,
             HassJob(self._on_timer, f"{self.name} boundary", cancel_on_shutdown=True),
@@ -371,7 +371,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _use_entry(self) -> None:
         entry = self.config_entry
         self.name = entry.title
-        self._poll_interval = self.update_interval = poll_interval(entry.options)
+        self.poll_interval = self.update_interval = poll_interval(entry.options)
         self._policy = policy(entry.options)
         self.conversation.use_key(entry.data[CONF_API_KEY])
 

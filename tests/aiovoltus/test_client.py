@@ -20,6 +20,7 @@ from custom_components.voltus.aiovoltus.client import (
     VoltusClient,
     decode,
     parse_origin,
+    plays_scenarios,
 )
 from custom_components.voltus.aiovoltus.errors import (
     VoltusAuthError,
@@ -636,6 +637,17 @@ def test_before_any_answer_there_is_nothing_to_see(session: ClientSession) -> No
         pytest.param("Date: Wed, 15 Jul 2026 12:00:00 GMT", NOON, id="GMT"),
         pytest.param("Date: Wed, 15 Jul 2026 12:00:00 -0000", NOON, id="no zone"),
         pytest.param("Date: Wed, 15 Jul 2026 14:00:00 +0200", NOON, id="another zone"),
+        pytest.param(
+            "Age: 45\r\nDate: Wed, 15 Jul 2026 11:59:15 GMT", NOON, id="from a cache"
+        ),
+        pytest.param(
+            "Age: old\r\nDate: Wed, 15 Jul 2026 12:00:00 GMT", NOON, id="no age"
+        ),
+        pytest.param(
+            "Age: 999999999999\r\nDate: Fri, 31 Dec 9999 23:59:59 GMT",
+            None,
+            id="beyond the calendar",
+        ),
         pytest.param("Date: now", None, id="no date"),
         pytest.param("Date: Wed, 99 Jul 2026 12:00:00 GMT", None, id="no such day"),
         pytest.param("Date:", None, id="empty"),
@@ -735,6 +747,8 @@ async def test_any_other_id_never_becomes_part_of_an_address(
         ("  https://api.voltus.co \n", "https://api.voltus.co"),
         ("HTTPS://API.Voltus.co", "https://api.voltus.co"),
         ("https://api.voltus.co:443", "https://api.voltus.co"),
+        ("https://api.voltus.co.", "https://api.voltus.co"),
+        ("https://api.voltus.co.:8443/", "https://api.voltus.co:8443"),
         ("https://proxy.example:8443/", "https://proxy.example:8443"),
         ("https://8.8.8.8", "https://8.8.8.8"),
         ("http://localhost:8930", "http://localhost:8930"),
@@ -750,6 +764,25 @@ async def test_any_other_id_never_becomes_part_of_an_address(
 def test_an_address_is_cut_to_its_origin(text: str, origin: str) -> None:
     assert parse_origin(text) == origin
     assert parse_origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "plays"),
+    [
+        (SANDBOX, True),
+        ("http://localhost:8930", True),
+        ("http://127.0.0.1:8930", True),
+        ("https://192.168.1.20", True),
+        ("http://[fd00::1]", True),
+        (PRODUCTION, False),
+        ("https://gateway.example", False),
+        ("https://8.8.8.8", False),
+    ],
+)
+def test_only_the_sandbox_and_private_hosts_play_scenarios(
+    origin: str, *, plays: bool
+) -> None:
+    assert plays_scenarios(origin) is plays
 
 
 @pytest.mark.parametrize(

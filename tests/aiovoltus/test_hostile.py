@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
 KEY = "k3y-that-nobody-may-see"
 MEBIBYTE = 2**20
+APART = timedelta(seconds=30)
 SITE: dict[str, Json] = {"id": "s1", "name": "Site s1", "customer_location_id": ""}
 
 any_instant = st.datetimes(
@@ -270,7 +271,7 @@ def test_absence_of_what_was_read_can_be_concluded_at_any_instant(
     payload: Json, then: datetime, now: datetime
 ) -> None:
     known = _taken_in(Snapshot(), payload, 1, then)
-    known = reconcile.listed(known, Listing({}), 2, now)
+    known = reconcile.listed(known, Listing({}), 2, now, apart=APART)
     for dispatch_id in reconcile.missing(known, now):
         for asked in (3, 4):
             known = reconcile.not_found(
@@ -569,7 +570,7 @@ def _taken_in(known: Snapshot, payload: Json, asked: int, now: datetime) -> Snap
         listing = parse_listing(payload, known.dispatches, now)
     except VoltusFormatError:
         listing = Listing({})
-    return reconcile.listed(known, listing, asked, now)
+    return reconcile.listed(known, listing, asked, now, apart=APART)
 
 
 def _look_at(known: Snapshot, policy: Policy, now: datetime) -> None:

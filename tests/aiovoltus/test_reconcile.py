@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.aiovoltus.models import (
     Dispatch,
     Listing,
@@ -21,13 +23,12 @@ from custom_components.voltus.aiovoltus.reconcile import (
     Absence,
     KnownSites,
     confirm,
-    found,
     held,
     introduce,
-    listed,
     missing,
     not_found,
     sites_listed,
+    stepped_back,
     unchanged,
     withdraw,
 )
@@ -45,6 +46,9 @@ from tests.builders import NOON, at, dispatch, snapshot
 from .strategies import several_versions
 
 SECOND = timedelta(seconds=1)
+APART = 30 * SECOND
+listed = partial(reconcile.listed, apart=APART)
+found = partial(reconcile.found, apart=APART)
 DAY = 24 * 60
 NOTHING = Snapshot()
 
@@ -124,12 +128,6 @@ def test_a_list_asked_for_earlier_than_the_last_one_is_ignored() -> None:
     known = listed(NOTHING, a_list(dispatch("d1", end=at(90))), number(at(2)), at(3))
     late = a_list(dispatch("d1", end=at(60)), dispatch("d2"))
     assert listed(known, late, number(at(1)), at(4)) is known
-
-
-def test_a_lower_modification_number_in_a_later_list_is_believed() -> None:
-    known = polled(NOTHING, NOON, dispatch(modification_number=5))
-    later = polled(known, at(1), dispatch(modification_number=2, end=at(90)))
-    assert later.dispatches["d1"].end_time == at(90)
 
 
 def test_a_list_asked_for_before_a_dispatch_was_found_does_not_count_for_it() -> None:
@@ -628,3 +626,79 @@ def test_after_any_lists_everything_ever_listed_is_known_by_its_last_version(
         for dispatch_id in off_the_list
         if not status(expected[dispatch_id], at(5)).over
     }
+
+
+# A server that lags behind
+
+OPEN = dispatch("d1", end=None, modification_number=0)
+ENDED = dispatch("d1", end=at(20), modification_number=1)
+
+
+def polls(*answers: tuple[float, Dispatch]) -> list[Dispatch]:
+    """Return what is known of d1 after each answer (minutes, version)."""
+    known, story = NOTHING, []
+    for minutes, version in answers:
+        known = polled(known, at(minutes), version)
+        story.append(known.dispatches["d1"])
+    return story
+
+
+def test_answers_of_two_servers_in_turn_one_of_them_late_turn_nothing() -> None:
+    answers = [(each, (OPEN, ENDED)[each % 2]) for each in range(12)]
+    assert polls(*answers) == [OPEN, *[ENDED] * 11]
+
+
+def test_a_lower_number_is_believed_when_it_is_seen_again_a_poll_later() -> None:
+    story = polls((0, ENDED), (1, OPEN), (1.4, OPEN), (1.5, OPEN), (2, OPEN))
+    assert story == [ENDED, ENDED, ENDED, OPEN, OPEN]
+
+
+def test_between_two_sightings_there_is_no_other_answer() -> None:
+    story = polls((0, ENDED), (1, OPEN), (2, ENDED), (3, OPEN), (4, OPEN))
+    assert story == [ENDED, ENDED, ENDED, ENDED, OPEN]
+
+
+def test_an_answer_for_one_dispatch_is_a_sighting_like_a_list() -> None:
+    known = polled(NOTHING, at(0), ENDED, dispatch("d2"))
+    known = found(known, OPEN, number(at(1)), at(1))
+    assert known.dispatches["d1"] is ENDED
+    assert known.trace("d1").contact == at(1)
+    known = found(known, dispatch("d2", test=True), number(at(1.2)), at(1.2))
+    assert known.lagging == {"d1": at(1)}
+    known = found(known, OPEN, number(at(2)), at(2))
+    assert known.dispatches["d1"] is OPEN
+    assert not known.lagging
+
+
+def test_what_lags_behind_is_heard_of_and_not_missing() -> None:
+    known = polled(polled(NOTHING, at(0), ENDED), at(1), OPEN)
+    assert not missing(known, at(1))
+    assert known.trace("d1").contact == at(1)
+
+
+def test_a_clock_set_back_between_two_sightings_only_puts_off_the_second() -> None:
+    known = polled(polled(NOTHING, at(0), ENDED), at(60), OPEN)
+    known = listed(known, a_list(OPEN), number(at(61)), at(1))
+    assert known.lagging == {"d1": at(1)}
+    known = listed(known, a_list(OPEN), number(at(62)), at(2))
+    assert known.dispatches["d1"] is OPEN
+
+
+@pytest.mark.parametrize("numbers", [(1, 1), (1, 2), (None, 1), (1, None)])
+def test_another_content_without_a_lower_number_counts_at_once(
+    numbers: tuple[int | None, int | None],
+) -> None:
+    before, after = (
+        dispatch("d1", end=at(end), modification_number=number)
+        for end, number in zip((20, 30), numbers, strict=True)
+    )
+    assert polls((0, before), (1, after)) == [before, after]
+
+
+def test_a_step_back_is_told_when_it_is_believed() -> None:
+    before = polled(NOTHING, at(0), ENDED)
+    doubted = polled(before, at(1), OPEN)
+    believed = polled(doubted, at(2), OPEN)
+    assert stepped_back(before, doubted) == []
+    assert stepped_back(doubted, believed) == ["d1"]
+    assert stepped_back(believed, polled(believed, at(3), ENDED)) == []

@@ -73,7 +73,14 @@ class Withdraw:
     """The operator gives up a dispatch that is held, if there is one."""
 
 
-type Act = Publish | Break | Choose | Restart | Suspend | Poll | Withdraw
+@dataclass(frozen=True)
+class Lag:
+    """Of the next answers some come from a server that lags one publication behind."""
+
+    answers: tuple[bool, ...]
+
+
+type Act = Publish | Break | Choose | Restart | Suspend | Poll | Withdraw | Lag
 
 
 @dataclass(frozen=True)
@@ -366,6 +373,10 @@ class _Author:
     def withdraw(self) -> Withdraw:
         return Withdraw()
 
+    def lag(self) -> Lag:
+        some = self.random.randint(1, 8)
+        return Lag(tuple(self.random.random() < 0.6 for _ in range(some)))
+
 
 _CHOICES: Mapping[Callable[[_Author], Act | None], float] = {
     _Author.create: 4,
@@ -380,6 +391,7 @@ _CHOICES: Mapping[Callable[[_Author], Act | None], float] = {
     _Author.suspend: 1,
     _Author.poll: 3,
     _Author.withdraw: 0.5,
+    _Author.lag: 2,
 }
 _CHANGES: Mapping[Callable[[_Author, _Draft], None], float] = {
     _Author.move_start: 2,
@@ -425,7 +437,7 @@ _GARBAGE: Mapping[str, tuple[Json, ...]] = {
     "sites": (
         [],
         "all",
-        [{"id": 7}],
+        [{"id": 7.5}],
         [{"id": "s1", "name": "Site s1", "customer_location_id": ""}, {"id": None}],
     ),
 }

@@ -34,6 +34,11 @@ class Version:
     metadata: object
     withdrawn: bool = False
 
+    def is_older_than(self, other: Version) -> bool:
+        """Whether it has a lower number; without one nobody can tell."""
+        mine, theirs = self.modification_number, other.modification_number
+        return mine is not None and theirs is not None and mine < theirs
+
     def status(self, now: datetime) -> str:
         """Return one of scheduled, active, ended and cancelled."""
         if not self.authorized or self.withdrawn:
@@ -53,6 +58,9 @@ class Known:
     contact: datetime
     first_missing: datetime | None = None
     gone: bool = False
+    older_since: datetime | None = (
+        None  # an older version is answered, and not believed
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Options:
     act_on_test: bool = False
     offline_hold: timedelta = timedelta(hours=4)
     ignored_sites: frozenset[str] = frozenset()
+    poll_interval: timedelta = timedelta(seconds=30)
 
     def passes(self, version: Version) -> bool:
         """Whether a dispatch may call for curtailment."""
@@ -147,6 +156,8 @@ class Oracle:
     def recall(self, memory: Oracle) -> None:
         """Go on from what was on the disk."""
         self.known = deepcopy(memory.known)
+        for each in self.known.values():
+            each.older_since = None
         self.listed, self.told, self.counts, self.curtailing, self.sites = (
             memory.listed,
             memory.told,
@@ -181,6 +192,8 @@ class Oracle:
             if (dispatch_id := self._take(asked, item, now)) is not None
         }
         self.listed = asked
+        for dispatch_id in self.known.keys() - seen:
+            self.known[dispatch_id].older_since = None
         self.wanted = [
             dispatch_id
             for dispatch_id, each in self.known.items()
@@ -228,6 +241,13 @@ class Oracle:
             return None
         if last and last.asked > asked:
             return dispatch_id
+        if last and version.is_older_than(last.version):
+            since = min(last.older_since or now, now)
+            if now - since < self.options.poll_interval - SECOND:
+                self.known[dispatch_id] = Known(
+                    last.version, last.received, asked, now, older_since=since
+                )
+                return dispatch_id
         received = last.received if last and last.version == version else now
         self.known[dispatch_id] = Known(version, received, asked, now)
         if version.status(now) not in OVER:

@@ -431,7 +431,7 @@ def test_a_spoiled_memory_is_sound_or_set_aside(payload: Json, now: datetime) ->
         look(memory.known, Policy(), now)
         reconcile.held(memory.known, now)
         reconcile.missing(memory.known, now)
-        reconcile.listed(memory.known, Listing({}), 2**62, now)
+        reconcile.listed(memory.known, Listing({}), 2**62, now, apart=timedelta(0))
 
 
 @given(spoiled(LOG_CONTENT))

@@ -6,8 +6,8 @@ lives through one history again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import json
@@ -74,6 +74,7 @@ from .histories import (
     Break,
     Choose,
     History,
+    Lag,
     Poll,
     Publish,
     Restart,
@@ -219,6 +220,8 @@ class Life:
         self.entry.add_to_hass(self.hass)
         self.said: list[str] = []
         self.requests = 0
+        self.lags: list[bool] = []
+        self.published_before = self.voltus.accounts[KEY].scenario
         self.served = asyncio.Event()
         self.served.set()
         self.slow: list[tuple[datetime, asyncio.Future[None]]] = []
@@ -255,9 +258,10 @@ class Life:
         address = "/".join((BASE_PATH, *path))
         faults = self.voltus.faults.at(address)
         self.voltus.faults = self.voltus.faults.after(address)
-        answer = self.voltus.answer(
-            Request(method, address, KEY), b"", self.now, faults
-        )
+        with self._lagging(path):
+            answer = self.voltus.answer(
+                Request(method, address, KEY), b"", self.now, faults
+            )
         await self.served.wait()
         if faults.delay:
             slow = asyncio.get_running_loop().create_future()
@@ -267,6 +271,17 @@ class Life:
             self.asked_for.append(path[1])
         self._take(asked, path, answer, faults)
         return content(answer, faults)
+
+    @contextmanager
+    def _lagging(self, path: tuple[str, ...]) -> Iterator[None]:
+        """Have this answer about dispatches lag behind, if it is its turn to."""
+        account = self.voltus.accounts[KEY]
+        published = account.scenario
+        if path[0] == "dispatches" and self.lags and self.lags.pop(0):
+            self.say("  lags behind:")
+            account.scenario = self.published_before
+        yield
+        account.scenario = published
 
     def _take(
         self, asked: int, path: tuple[str, ...], answer: Answer, faults: Faults
@@ -402,7 +417,10 @@ class Life:
 
     async def _do(self, act: Act) -> None:
         match act:
+            case Lag(answers):
+                self.lags = list(answers)
             case Publish(dispatches):
+                self.published_before = self.voltus.accounts[KEY].scenario
                 self.voltus.accounts[KEY].scenario = {
                     str(wire["id"]): (ScenarioState(NOON.replace(year=2000), wire),)
                     for wire in dispatches
@@ -428,6 +446,7 @@ class Life:
             act_on_test=options["act_on_test_dispatches"],
             offline_hold=timedelta(hours=options["offline_hold"]),
             ignored_sites=frozenset(options["ignored_sites"]),
+            poll_interval=timedelta(seconds=options["poll_interval"]),
         )
         async with self.moment(self.now):
             self.hass.config_entries.async_update_entry(self.entry, options=options)
@@ -499,6 +518,7 @@ class Life:
     async def _come_to_rest(self) -> None:
         """All is well again: Voltus must be heard before long."""
         self.voltus.faults = WELL
+        self.lags = []
         lists = self.lists
         await self._pass(TIMES_OUT)
         for _ in range(12):

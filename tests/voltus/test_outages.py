@@ -735,3 +735,37 @@ async def test_killed_while_it_starts_the_next_start_tells_it(harness: Harness) 
     assert harness.stories == [("d1", "created"), ("d1", "started")]
     assert harness.told[-1].data["late_seconds"] == 120
     assert harness.told[-1].data["delay_seconds"] == 60
+
+
+# A server that lags behind
+
+
+async def test_two_servers_that_answer_in_turn_turn_nothing_and_tell_nothing(
+    harness: Harness,
+) -> None:
+    lagging = wire_dispatch("d1", at(-10), None, modification_number=0)
+    ahead = wire_dispatch("d1", at(-10), at(0), modification_number=1)
+    for poll in range(12):
+        harness.publish((lagging, ahead)[poll % 2])
+        await (harness.poll() if poll else harness.set_up())
+        harness.freezer.tick(timedelta(seconds=30))
+    assert harness.written_states("curtail", "s1") == ["on", "off"]
+    assert harness.stories == [
+        ("d1", "created"),
+        ("d1", "started"),
+        ("d1", "updated"),
+        ("d1", "ended"),
+    ]
+
+
+async def test_a_number_that_stays_lower_is_believed_with_the_next_poll_and_logged(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60), modification_number=5))
+    await harness.set_up()
+    harness.publish(wire_dispatch("d1", at(-10), at(30), modification_number=2))
+    await harness.move_to(at(0.5))
+    assert harness.state("curtailment_end", "s1").state == at(60).isoformat()
+    await harness.move_to(at(1))
+    assert harness.state("curtailment_end", "s1").state == at(30).isoformat()
+    assert len([m for m in caplog.messages if "is believed now" in m]) == 1

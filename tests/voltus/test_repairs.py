@@ -22,7 +22,7 @@ from .harness import KEY, Harness
 def production(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Harness:
     """Take the local Voltus for the production host."""
     monkeypatch.setattr(
-        "custom_components.voltus.asking.conversation.PRODUCTION", harness.url
+        "custom_components.voltus.asking.conversation.plays_scenarios", lambda _: False
     )
     return harness
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 import ipaddress
@@ -38,7 +38,8 @@ _RATE_LIMIT = ("limit", "remaining", "reset")
 class Exchange:
     """What is to be seen of an answer, good or bad, besides its content.
 
-    `size` is that of the body in bytes, `server_time` the `Date`, to the second.
+    `size` is that of the body in bytes; `server_time` is when it was sent by the
+    server's clock, to the second: its `Date`, and the `Age` it may have in a cache.
     `rate_limit` has what the headers `x-ratelimit-limit`, `-remaining` and `-reset`
     say; Voltus does not document them.
     """
@@ -162,9 +163,10 @@ def decode(content: bytes) -> Json:
 def parse_origin(text: str) -> str:
     """Return scheme, host and port of an address: all that a user can choose of it.
 
-    A trailing slash or version path is cut. Plain http is for this machine and private
-    networks: `localhost`, or an IP address that is loopback or private. Raises
-    ValueError for anything else, since the key would travel there.
+    A trailing slash or version path is cut, and the dot that may end a host name. Plain
+    http is for this machine and private networks: `localhost`, or an IP address that is
+    loopback or private. Raises ValueError for anything else, since the key would travel
+    there.
     """
     url = URL(text.strip())
     if (
@@ -178,7 +180,15 @@ def parse_origin(text: str) -> str:
         or (url.scheme == "http" and not _is_near(url.host))
     ):
         raise ValueError("not an address that a key may be sent to")
-    return str(url.origin())
+    return str(url.origin().with_host(url.host.rstrip(".")))
+
+
+def plays_scenarios(origin: str) -> bool:
+    """Whether scenarios are posted there: Voltus' sandbox, this machine, a private one.
+
+    Whatever else there is, a gateway too, may have production behind it.
+    """
+    return origin == SANDBOX or _is_near(URL(origin).host or "")
 
 
 def _is_near(host: str) -> bool:
@@ -243,18 +253,25 @@ def _envelope(content: bytes) -> tuple[str | None, str]:
 
 
 def _date(response: ClientResponse) -> datetime | None:
+    headers = response.headers
     try:
-        date = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
+        date = parsedate_to_datetime(headers.get("Date", ""))
+        age = timedelta(seconds=_count(headers.get("Age", "")))
+        return date.replace(tzinfo=date.tzinfo or UTC) + age
+    except ValueError, OverflowError:
         return None
-    return date.replace(tzinfo=date.tzinfo or UTC)
 
 
 def _rate_limit(response: ClientResponse) -> dict[str, int]:
     headers = {
         name: response.headers.get(f"x-ratelimit-{name}", "") for name in _RATE_LIMIT
     }
-    return {name: int(text[:9]) for name, text in headers.items() if text.isdecimal()}
+    return {name: _count(text) for name, text in headers.items() if text.isdecimal()}
+
+
+def _count(text: str) -> int:
+    """Return the number that a header states, 0 for anything else."""
+    return int(text[:9]) if text.isdecimal() else 0
 
 
 def _no_number(name: str) -> NoReturn:

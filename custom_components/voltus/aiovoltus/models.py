@@ -26,8 +26,10 @@ MOST_ITEMS = 10_000
 MOST_REFUSALS = 1_000
 
 _TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)((?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d))",
+    re.ASCII,
 )
+_GO_ZERO_TIME = "0001-01-01T00:00:00Z"
 _PATH_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EARLIEST = datetime.min.replace(tzinfo=UTC) + LONGEST_LEAD_TIME
 
@@ -196,12 +198,14 @@ class Snapshot:
     """All dispatches that are known. Equal if their content is.
 
     `listed` is the one trace of all that stood on the last complete list; the others
-    have one of their own.
+    have one of their own. `lagging` has the dispatches of which the last answer held an
+    older version than is known, and since when.
     """
 
     dispatches: Mapping[str, Dispatch] = field(default_factory=dict, hash=False)
     listed: Trace | None = field(default=None, compare=False)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False)
+    lagging: Mapping[str, datetime] = field(default_factory=dict, compare=False)
 
     def trace(self, dispatch_id: str) -> Trace:
         """Return how a known dispatch is known."""
@@ -213,13 +217,17 @@ class Snapshot:
 def parse_time(value: object) -> datetime:
     """Read an RFC 3339 time with a zone, as UTC, to the microsecond.
 
-    Raises ValueError for any other form, and for an instant that (less the longest
-    lead time) is no date of Python's.
+    Second 60 is the next minute's 0. Raises ValueError for any other form, and for an
+    instant that (less the longest lead time) is no date of Python's.
     """
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    parts = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not parts:
         raise ValueError("not an RFC 3339 time with a zone")
+    minute, second, rest = parts.groups()
+    leap = timedelta(minutes=1) if second == "60" else timedelta(0)
     try:
-        time = isoparse(value).astimezone(UTC)
+        time = isoparse(f"{minute}{'00' if leap else second}{rest}").astimezone(UTC)
+        time += leap
     except OverflowError as err:
         raise ValueError("beyond the calendar") from err
     if time < _EARLIEST:
@@ -275,7 +283,7 @@ def parse_dispatch(
     """
     dispatch_id = _identifier(item)
     if dispatch_id is None:
-        _refuse(refusals, "?", "id", item)
+        _refuse(refusals, _nameless(item), "id", item)
         return None
     last = known.get(dispatch_id)
     reader = _Reader(dispatch_id, "", item, refusals)
@@ -337,6 +345,12 @@ def clean(text: str) -> str:
     """Strip control characters from a text and cut it, so that it can be a name."""
     printable = text if text.isprintable() else "".join(filter(str.isprintable, text))
     return printable[:LONGEST_TEXT].strip()
+
+
+def _nameless(item: Json) -> str:
+    """Return what a dispatch without a readable id can be told by: its start."""
+    start = item.get("start_time") if isinstance(item, dict) else None
+    return clean(f"? {start}") if isinstance(start, str) else "?"
 
 
 class _Reader:
@@ -464,9 +478,13 @@ def _site(item: Json) -> Site | None:
         name=_text_or_empty(item.get("name")) or site_id,
         customer_location_id=_text_or_empty(item.get("customer_location_id")),
         meters=tuple(
-            Meter(*(_text_or_empty(meter.get(x)) for x in ("id", "name", "asset_type")))
+            Meter(
+                meter_id,
+                _text_or_empty(meter.get("name")),
+                _text_or_empty(meter.get("asset_type")),
+            )
             for meter in (meters if isinstance(meters, list) else ())
-            if isinstance(meter, dict) and _identifier(meter)
+            if isinstance(meter, dict) and (meter_id := _identifier(meter))
         ),
     )
 
@@ -507,8 +525,8 @@ def _amount(value: Json) -> float | None:
 
 
 def _end_time(value: Json) -> datetime | None:
-    """Read an end: missing, null and "" all mean that it is not known yet."""
-    return None if value is None or value == "" else parse_time(value)
+    """Read an end: missing, null, "" and Go's zero time mean that it is not known yet."""
+    return None if value in (None, "", _GO_ZERO_TIME) else parse_time(value)
 
 
 def _text(value: Json) -> str:
@@ -522,9 +540,21 @@ def _text_or_empty(value: Json) -> str:
 
 
 def _identifier(item: Json) -> str | None:
-    """Return the id of a wire object if it has one that is safe to print and keep."""
+    """Return the id of a wire object if it has one that is safe to print and keep.
+
+    One that is a whole number is its digits.
+    """
     value = item.get("id") if isinstance(item, dict) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _digits(value)
     return value if isinstance(value, str) and value and clean(value) == value else None
+
+
+def _digits(value: float) -> str | None:
+    try:
+        return str(_integer(value))
+    except ValueError:
+        return None
 
 
 def _metadata(value: Json) -> dict[str, Json]:

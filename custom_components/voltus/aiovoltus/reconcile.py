@@ -3,7 +3,9 @@
 Absence from a list is no cancel; Voltus' only cancel is `authorized: false`. A dispatch
 that is missing is asked for by id, and only two 404s mean that it is gone. An answer
 asked for earlier than the one a dispatch is known from is ignored: `asked` is the
-number of its request.
+number of its request. A lower `modification_number` than the one known comes from a
+server that lags behind, until consecutive answers `apart` or more from each other have
+it: Voltus may have answered from copies in turn.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +26,8 @@ SITES_EVERY = timedelta(hours=6)
 class Absence:
     """When a dispatch that Voltus no longer knows counts as withdrawn.
 
-    Posting a scenario deletes the dispatches of the one before, so everywhere but in
-    production even one under way is withdrawn.
+    Posting a scenario deletes the dispatches of the one before, so where scenarios are
+    posted even one under way is withdrawn.
     """
 
     apart: timedelta
@@ -51,7 +53,14 @@ PRODUCTION_ABSENCE = Absence(apart=timedelta(seconds=60), withdraw_active=False)
 SANDBOX_ABSENCE = Absence(apart=timedelta(0), withdraw_active=True)
 
 
-def listed(snapshot: Snapshot, listing: Listing, asked: int, now: datetime) -> Snapshot:
+def listed(
+    snapshot: Snapshot,
+    listing: Listing,
+    asked: int,
+    now: datetime,
+    *,
+    apart: timedelta,
+) -> Snapshot:
     """Take in a complete list: the only answer that can prove absence."""
     if snapshot.listed and asked < snapshot.listed.asked:
         return snapshot
@@ -65,12 +74,15 @@ def listed(snapshot: Snapshot, listing: Listing, asked: int, now: datetime) -> S
         for dispatch_id, dispatch in listing.dispatches.items()
         if dispatch_id not in newer
     }
+    unheard = {i: since for i, since in snapshot.lagging.items() if i in newer}
+    lagging = unheard | _lagging(snapshot, told, now, apart)
     traces = newer | {
         dispatch_id: snapshot.trace(dispatch_id)
         for dispatch_id in snapshot.dispatches
         if dispatch_id not in told
     }
-    dispatches = {**snapshot.dispatches, **told}
+    fresh = {i: dispatch for i, dispatch in told.items() if i not in lagging}
+    dispatches = {**snapshot.dispatches, **fresh}
     for dispatch_id in _forgettable(dispatches, traces, now):
         del dispatches[dispatch_id], traces[dispatch_id]
     return Snapshot(
@@ -78,6 +90,7 @@ def listed(snapshot: Snapshot, listing: Listing, asked: int, now: datetime) -> S
         snapshot.dispatches if dispatches == snapshot.dispatches else dispatches,
         Trace(asked, now),
         snapshot.traces if traces == snapshot.traces else traces,
+        lagging,
     )
 
 
@@ -106,15 +119,24 @@ def missing(snapshot: Snapshot, now: datetime) -> list[str]:
 
 
 def found(
-    snapshot: Snapshot, dispatch: Dispatch, asked: int, now: datetime
+    snapshot: Snapshot,
+    dispatch: Dispatch,
+    asked: int,
+    now: datetime,
+    *,
+    apart: timedelta,
 ) -> Snapshot:
     """Take in the answer to a request for one dispatch."""
     if _outdated(snapshot, dispatch.id, asked):
         return snapshot
+    lagging = _lagging(snapshot, {dispatch.id: dispatch}, now, apart)
+    others = {i: since for i, since in snapshot.lagging.items() if i != dispatch.id}
+    fresh = {} if lagging else {dispatch.id: dispatch}
     return replace(
         snapshot,
-        dispatches={**snapshot.dispatches, dispatch.id: dispatch},
+        dispatches={**snapshot.dispatches, **fresh},
         traces={**snapshot.traces, dispatch.id: Trace(asked, now)},
+        lagging=others | lagging,
     )
 
 
@@ -229,6 +251,44 @@ def confirm(known_sites: KnownSites, site_ids: Iterable[str]) -> KnownSites:
 def _new(known_sites: KnownSites, appeared: Iterable[str]) -> frozenset[str]:
     """Return what is new; what comes before the first answer is the first set-up."""
     return known_sites.new.union(appeared) if known_sites.answered else known_sites.new
+
+
+def stepped_back(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return the dispatches that are known by a lower modification number now."""
+    if before.dispatches is after.dispatches:
+        return []
+    return [
+        dispatch_id
+        for dispatch_id, dispatch in after.dispatches.items()
+        if _is_older(dispatch, before.dispatches.get(dispatch_id))
+    ]
+
+
+def _lagging(
+    snapshot: Snapshot,
+    answered: Mapping[str, Dispatch],
+    now: datetime,
+    apart: timedelta,
+) -> dict[str, datetime]:
+    """Return which answered versions are not believed yet, and since when."""
+    older = (
+        dispatch_id
+        for dispatch_id, dispatch in answered.items()
+        if _is_older(dispatch, snapshot.dispatches.get(dispatch_id))
+    )
+    since = {i: snapshot.lagging.get(i, now) for i in older}
+    # An earlier instant than it can be is a clock set back.
+    return {i: min(begun, now) for i, begun in since.items() if now - begun < apart}
+
+
+def _is_older(dispatch: Dispatch, known: Dispatch | None) -> bool:
+    return (
+        known is not None
+        and dispatch is not known
+        and dispatch.modification_number is not None
+        and known.modification_number is not None
+        and dispatch.modification_number < known.modification_number
+    )
 
 
 def _outdated(snapshot: Snapshot, dispatch_id: str, asked: int) -> bool:

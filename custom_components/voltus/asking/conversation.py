@@ -14,7 +14,7 @@ from homeassistant.util.json import json_loads
 from ..account.recent_activity import Poll, RecentActivity
 from ..aiovoltus import reconcile
 from ..aiovoltus.backoff import Backoff
-from ..aiovoltus.client import PRODUCTION, VoltusClient, decode
+from ..aiovoltus.client import VoltusClient, decode, plays_scenarios
 from ..aiovoltus.clock_skew import ClockSkew
 from ..aiovoltus.errors import (
     VoltusAuthError,
@@ -53,6 +53,10 @@ class Account(Protocol):
     def lead_time(self) -> timedelta:
         """How long before a start a dispatch calls for curtailment."""
 
+    @property
+    def poll_interval(self) -> timedelta:
+        """The time from one request for all dispatches to the next."""
+
     def learn(self, known: Snapshot, known_sites: KnownSites, now: datetime) -> None:
         """Take in what is known from now on, and act on it at once."""
 
@@ -87,7 +91,9 @@ class Conversation:
         self._account = account
         self._origin = origin
         self._recent = recent
-        self._absence = PRODUCTION_ABSENCE if origin == PRODUCTION else SANDBOX_ABSENCE
+        self._absence = (
+            SANDBOX_ABSENCE if plays_scenarios(origin) else PRODUCTION_ABSENCE
+        )
         self._content: bytes | None = None
         self._listing = NOTHING_LISTED
         self._logged: set[Refusal] = set()
@@ -174,14 +180,14 @@ class Conversation:
         if exchange := self.client.exchange:
             self.clock_skew = self.clock_skew.measured(exchange.server_time, now)
         known = self._account.known
-        unchanged = content == self._content
+        unchanged = content == self._content and not known.lagging
         if unchanged:
             known = reconcile.unchanged(known, asked, now)
         else:
             listing = parse_listing(
                 decoded(content), known.dispatches, now, self._listing
             )
-            known = reconcile.listed(known, listing, asked, now)
+            known = reconcile.listed(known, listing, asked, now, apart=self._apart)
             self._log_refusals(listing.refusals)
             self._content, self._listing = content, listing
         self._learn(known, now)
@@ -212,7 +218,7 @@ class Conversation:
             known = self._account.known
             dispatch = parse_dispatch(item, known.dispatches, now, refusals)
             if dispatch and dispatch.id == dispatch_id:
-                known = reconcile.found(known, dispatch, asked, now)
+                known = reconcile.found(known, dispatch, asked, now, apart=self._apart)
             self._log_refusals(refusals)
         self._learn(known, now)
 
@@ -231,8 +237,19 @@ class Conversation:
             known, reconcile.sites_listed(known_sites, answer, known, now), now
         )
 
+    @property
+    def _apart(self) -> timedelta:
+        """What lies between two polls at least; the timer may be a second early."""
+        return self._account.poll_interval - timedelta(seconds=1)
+
     def _learn(self, known: Snapshot, now: datetime) -> None:
         """Hand in what an answer teaches; a site that is new is asked about."""
+        for dispatch_id in reconcile.stepped_back(self._account.known, known):
+            LOGGER.warning(
+                "Dispatch %s: Voltus goes on giving an earlier modification_number than "
+                "it gave before; it is believed now",
+                dispatch_id,
+            )
         known_sites = self._account.known_sites
         if known.dispatches is not self._account.known.dispatches:
             live = (d for d in known.dispatches.values() if not status(d, now).over)
