@@ -1,7 +1,7 @@
 """All dispatches, past and to come, as a calendar."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import override
 
 from homeassistant.components.calendar import CalendarEntity, CalendarEvent
@@ -28,6 +28,29 @@ async def async_setup_entry(
 ) -> None:
     """Add the one calendar of the account."""
     async_add_entities([DispatchCalendar(entry.runtime_data, "dispatches")])
+
+
+class DispatchEvent(CalendarEvent):
+    """An event that is under way by its instants, whatever the clocks do meanwhile.
+
+    Home Assistant compares local times as they stand on the clock. In the hour that
+    comes twice when clocks are set back, `start` may so come after the real end, which
+    is refused: there `end` is the start and the real duration on the clock.
+    """
+
+    instants: tuple[datetime, datetime]
+
+    @property
+    @override
+    def start_datetime_local(self) -> datetime:
+        """Return the start, by an offset of its own: it compares as an instant."""
+        return self.instants[0]
+
+    @property
+    @override
+    def end_datetime_local(self) -> datetime:
+        """Return the real end likewise."""
+        return self.instants[1]
 
 
 class DispatchCalendar(VoltusEntity, CalendarEntity):
@@ -112,9 +135,10 @@ def _end(dispatch: Dispatch, now: datetime) -> datetime:
 def _event(dispatch: Dispatch, now: datetime) -> CalendarEvent:
     program = dispatch.program
     cancelled = status(dispatch, now) is Status.CANCELLED
-    return CalendarEvent(
-        start=as_local(_start(dispatch)),
-        end=as_local(_end(dispatch, now)),
+    start, end = as_local(_start(dispatch)), as_local(_end(dispatch, now))
+    event = DispatchEvent(
+        start=start,
+        end=max(end, start + (end.astimezone(UTC) - start.astimezone(UTC))),
         summary=(
             ("Cancelled: " if cancelled else "")
             + ("Test: " if dispatch.test else "")
@@ -128,3 +152,9 @@ def _event(dispatch: Dispatch, now: datetime) -> CalendarEvent:
         ),
         uid=dispatch.id,
     )
+    event.instants = _with_offset(start), _with_offset(end)
+    return event
+
+
+def _with_offset(local: datetime) -> datetime:
+    return local.replace(tzinfo=timezone(local.utcoffset() or timedelta(0)))

@@ -1,21 +1,25 @@
 """All dispatches, past and to come, as a calendar."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import sys
 from typing import Any
 from unittest.mock import Mock, patch
+from zoneinfo import ZoneInfo
 
 from homeassistant.components.calendar import CalendarEntity
 from homeassistant.const import Platform
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import DATA_INSTANCES
+from hypothesis import given
+from hypothesis import strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.voltus.calendar import _event
 from sandbox.faults import Faults
-from tests.builders import NOON, at, wire_dispatch
+from tests.builders import NOON, at, dispatch, wire_dispatch
 
 from .harness import Harness
 
@@ -376,3 +380,79 @@ async def test_times_are_shown_in_local_time(harness: Harness) -> None:
     await harness.set_up()
     (event,) = await events(harness)
     assert event["start"] == "2026-07-15T05:10:00-07:00"
+
+
+# The nights in which the clocks change
+
+
+def utc(text: str) -> datetime:
+    """Return an instant of the night in which Los Angeles sets its clocks back."""
+    return datetime.fromisoformat(f"2026-11-01T{text}:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        pytest.param("08:40", "09:20", id="01:40 PDT to 01:20 PST"),
+        pytest.param("08:20", "09:20", id="01:20 PDT to 01:20 PST"),
+        pytest.param("07:30", "09:30", id="00:30 PDT to 01:30 PST"),
+        pytest.param("09:10", "10:30", id="01:10 PST to 02:30 PST"),
+    ],
+)
+async def test_in_the_hour_that_comes_twice_the_calendar_is_on_as_long_as_it_is(
+    harness: Harness, start: str, end: str
+) -> None:
+    await harness.hass.config.async_set_time_zone("America/Los_Angeles")
+    harness.freezer.move_to(utc("07:00"))
+    harness.publish(
+        wire_dispatch("d1", utc(start), utc(end)),
+        wire_dispatch("d2", utc("20:00"), utc("21:00")),
+    )
+    await harness.set_up()
+    on = []
+    minute = utc("07:00")
+    while minute < utc("12:00"):
+        await harness.move_to(minute)
+        if harness.state("dispatches").state == "on":
+            on.append(minute)
+        minute += timedelta(minutes=10)
+    assert (on[0], on[-1]) == (utc(start), utc(end) - timedelta(minutes=10))
+    assert len(on) == (utc(end) - utc(start)) // timedelta(minutes=10)
+    assert await ids(harness, utc("00:00"), utc("23:00")) == ["d1", "d2"]
+    shown = await events(harness, utc("00:00"), utc("23:00"))
+    begin, over = span(shown[0])
+    assert begin == utc(start)
+    assert utc(end) <= over <= utc(end) + timedelta(hours=1)
+
+
+async def test_a_set_up_in_the_hour_that_comes_twice_has_a_calendar(
+    harness: Harness,
+) -> None:
+    await harness.hass.config.async_set_time_zone("America/Los_Angeles")
+    harness.freezer.move_to(utc("09:00"))
+    harness.publish(wire_dispatch("d1", utc("08:40"), utc("09:20")))
+    await harness.set_up()
+    assert harness.state("dispatches").state == "on"
+    await harness.move_to(utc("09:20"))
+    assert harness.state("dispatches").state == "off"
+    await harness.move_to(utc("09:20") + timedelta(days=21))
+    assert await ids(harness, utc("00:00"), utc("23:00")) == ["d1"]
+
+
+@given(
+    start=st.datetimes(
+        datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)
+    ),
+    duration=st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+    zone=st.sampled_from(
+        ["America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]
+    ),
+)
+def test_whenever_a_dispatch_is_home_assistant_takes_it_as_an_event(
+    start: datetime, duration: timedelta, zone: str
+) -> None:
+    with patch("homeassistant.util.dt.DEFAULT_TIME_ZONE", ZoneInfo(zone)):
+        event = _event(dispatch(start=start, end=start + duration), start)
+    assert event.start == start
+    assert event.start_datetime_local == start
+    assert event.end_datetime_local == start + duration
