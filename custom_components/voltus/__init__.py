@@ -19,12 +19,7 @@ from .remembering.files import async_forget
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (
-    Platform.BINARY_SENSOR,
-    Platform.CALENDAR,
-    Platform.EVENT,
-    Platform.SENSOR,
-)
+PLATFORMS = (Platform.CALENDAR, Platform.EVENT, Platform.SENSOR, Platform.BINARY_SENSOR)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -41,7 +36,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bo
     if not recalled:
         await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.async_shown()
+    # One after the other, so that `curtail` comes when all that belongs to it is there.
+    for platform in PLATFORMS:
+        await hass.config_entries.async_forward_entry_setups(entry, [platform])
     coordinator.async_start()
     await async_add_resource(hass)
     if recalled:

@@ -30,6 +30,10 @@ class VoltusBinarySensorDescription(BinarySensorEntityDescription):
 
 BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
     VoltusBinarySensorDescription(
+        key="dispatch_active",
+        is_on_fn=lambda curtailment: curtailment.phase is Phase.ACTIVE,
+    ),
+    VoltusBinarySensorDescription(
         key="curtail",
         is_on_fn=lambda curtailment: curtailment.curtail,
         attributes_fn=lambda curtailment: {
@@ -37,10 +41,6 @@ BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
             "test": curtailment.test,
             "by_dispatch": dict(curtailment.by_dispatch),
         },
-    ),
-    VoltusBinarySensorDescription(
-        key="dispatch_active",
-        is_on_fn=lambda curtailment: curtailment.phase is Phase.ACTIVE,
     ),
 )
 

@@ -1,6 +1,7 @@
 """When to look, and whom to tell."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NoReturn, final, override
@@ -16,8 +17,10 @@ from homeassistant.util.dt import utcnow
 
 from .account.devices import update_devices
 from .account.issues import Issues, current_issues
+from .account.loop_share import LoopShare
 from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
+from .account.states import Place, States
 from .aiovoltus import reconcile
 from .aiovoltus.errors import (
     VoltusAuthError,
@@ -77,6 +80,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
         self._began = utcnow()
+        self.states = States()
+        self.adding = asyncio.Lock()
+        self._showing = asyncio.Lock()
         self._looked_at: datetime | None = None
         self._may_announce = False
         self._unsub_timer: CALLBACK_TYPE | None = None
@@ -154,6 +160,27 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
         entry.async_on_unload(async_at_started(self.hass, self._async_started))
 
+    async def async_shown(self) -> None:
+        """Wait until the states show the last look."""
+        async with self._showing:
+            pass
+
+    @callback
+    @override
+    def async_add_listener(
+        self, update_callback: CALLBACK_TYPE, context: object = None
+    ) -> Callable[[], None]:
+        """Call back after each look; what has a place in the order, in its turn."""
+        if isinstance(context, Place):
+            return self.states.async_add(context, update_callback)
+        return super().async_add_listener(update_callback, context)
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Have the states written in their order, be it only for `connection`."""
+        self._look(utcnow(), write=True)
+
     @callback
     def async_refresh_soon(self) -> None:
         """Poll in the background, out of turn."""
@@ -169,7 +196,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         if other_sites:
             self._memory = replace(self._memory, known_sites=known_sites)
             self._update_devices()
-        self._look(now, other_sites=other_sites)
+        self._look(now, write=other_sites)
 
     @callback
     def async_withdraw(self, dispatch_id: str) -> None:
@@ -256,8 +283,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
-    def _look(self, clock: datetime, *, other_sites: bool = False) -> None:
-        """Bring everything to the truth of this instant: the one place that does."""
+    def _look(self, clock: datetime, *, write: bool = False) -> None:
+        """Bring everything to the truth of this instant: the one place that does.
+
+        `write` has the states written even if the look would come out the same.
+        """
         if self._shutdown_requested or self._memory.known.listed is None:
             return
         now = self._never_backwards(clock)
@@ -267,11 +297,32 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._note_boundary(now)
             self.data = look(self._memory.known, self._policy, now)
         self._arm(now)
-        if changed or other_sites:
-            self.async_update_listeners()
-        self._announce(now)
-        self._remember(now)
-        self._show_issues(now)
+        if changed or write:
+            self.config_entry.async_create_task(
+                self.hass, self._show(), f"{self.name} states"
+            )
+        else:
+            self._remember(now)
+            self._show_issues(now)
+
+    async def _show(self) -> None:
+        """Write the states of the last look, then tell what is new in it.
+
+        With few sites that is done before the look returns. One is shown after the
+        other: what is learned meanwhile neither overtakes nor interrupts.
+        """
+        async with self._showing:
+            last, share = self.data, LoopShare(self.hass.loop)
+            await self.states.async_show_sites(last, share)
+            super().async_update_listeners()
+            self.states.async_show_account(last)
+            await share.step()
+            if self._shutdown_requested:
+                return
+            now = max(last.at, utcnow())
+            await self._announce(last, now, share)
+            self._remember(now)
+            self._show_issues(now)
 
     def _never_backwards(self, clock: datetime) -> datetime:
         """Return the instant of a look: time does not go back for a small step."""
@@ -323,16 +374,16 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
         self._may_announce = True
-        self._look(utcnow())
+        self._look(utcnow(), write=True)
 
     async def _async_stop(self, _event: Event) -> None:
         await self.async_save()
 
-    def _announce(self, now: datetime) -> None:
+    async def _announce(self, last: Look, now: datetime, share: LoopShare) -> None:
         """Tell what has changed since we last told something."""
         if not self._may_announce or self.hass.is_stopping:
             return
-        told = self._announcer.announce(self.data, self._memory, now)
+        told = await self._announcer.async_announce(last, self._memory, now, share)
         if told is not self._memory.told:
             self._memory = replace(self._memory, told=told)
 

@@ -6,10 +6,14 @@ from typing import override
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    async_get_current_platform,
+)
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .account.devices import identifier
+from .account.states import Place
 from .aiovoltus.schedule import Curtailment
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
 
@@ -45,8 +49,6 @@ class VoltusEntity(CoordinatorEntity[VoltusCoordinator]):
 class CurtailmentEntity(VoltusEntity):
     """An entity that shows, by its description, what is asked of someone now."""
 
-    _shown: Curtailment
-
     def __init__(
         self,
         coordinator: VoltusCoordinator,
@@ -56,25 +58,12 @@ class CurtailmentEntity(VoltusEntity):
         """Show one row of a table for one site, or for the account."""
         super().__init__(coordinator, description.key, site_id)
         self.entity_description = description
+        self.coordinator_context = Place(site_id, last=description.key == "curtail")
 
     @property
     def curtailment(self) -> Curtailment:
-        """What is asked now."""
-        return self.coordinator.data.curtailment(self.site_id)
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Note what the first state shows."""
-        await super().async_added_to_hass()
-        self._shown = self.curtailment
-
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        """Write the state if there is anything new to it."""
-        if (curtailment := self.curtailment) != self._shown:
-            self._shown = curtailment
-            super()._handle_coordinator_update()
+        """What is asked, as all entities of the site show it."""
+        return self.coordinator.states.curtailment(self.site_id)
 
 
 def async_add_for_everyone(
@@ -83,22 +72,35 @@ def async_add_for_everyone(
     entity_class: type[CurtailmentEntity],
     descriptions: Iterable[EntityDescription],
 ) -> None:
-    """Add the entities of the account now, and those of each site as it appears."""
+    """Add the entities of each site and of the account now, and those of later sites.
+
+    What comes later comes in the order in which the platforms were set up.
+    """
     coordinator = entry.runtime_data
+    platform = async_get_current_platform()
     known: set[str | None] = set()
 
-    @callback
-    def add_new() -> None:
-        everyone = {None, *coordinator.sites}
-        new = everyone - known
+    def new_entities() -> list[CurtailmentEntity]:
+        everyone = (*coordinator.sites, None)
+        new = [site_id for site_id in everyone if site_id not in known]
         known.intersection_update(everyone)
         known.update(new)
-        if new:
-            async_add_entities(
-                entity_class(coordinator, description, site_id)
-                for site_id in new
-                for description in descriptions
+        return [
+            entity_class(coordinator, description, site_id)
+            for site_id in new
+            for description in descriptions
+        ]
+
+    async def add(entities: list[CurtailmentEntity]) -> None:
+        async with coordinator.adding:
+            await platform.async_add_entities(entities)
+
+    @callback
+    def add_later() -> None:
+        if entities := new_entities():
+            entry.async_create_task(
+                coordinator.hass, add(entities), f"{coordinator.name} new sites"
             )
 
-    add_new()
-    entry.async_on_unload(coordinator.async_add_listener(add_new))
+    async_add_entities(new_entities())
+    entry.async_on_unload(coordinator.async_add_listener(add_later))

@@ -10,6 +10,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
 from ..account.devices import device_id
+from ..account.loop_share import LoopShare
 from ..aiovoltus.models import Json, Snapshot
 from ..aiovoltus.schedule import (
     Change,
@@ -40,32 +41,38 @@ class Announcer:
         self._log = log
         self._last: Look | None = None
 
-    def announce(self, look: Look, memory: Memory, now: datetime) -> Told | None:
+    async def async_announce(
+        self, look: Look, memory: Memory, now: datetime, share: LoopShare
+    ) -> Told | None:
         """Tell what is new in a look, and return up to where everything is told.
 
-        That is `memory.told`, the same object, if nothing is new.
+        That is `memory.told`, the same object, if nothing is new. `now` is when it is
+        told, the look may be of a little earlier.
         """
         if look is self._last:
             return memory.told
-        told = self._tell_changes(look, memory, now)
+        told = await self._tell_changes(look, memory.told, now, share)
         self._log_looks(look)
         told = self._tell_curtailment_changes(look, memory, told, now)
         self._last = look
         return told
 
-    def _tell_changes(self, look: Look, memory: Memory, now: datetime) -> Told:
-        known, before = memory.known, memory.told
-        told = before or Told(Snapshot(), now)
+    async def _tell_changes(
+        self, look: Look, before: Told | None, now: datetime, share: LoopShare
+    ) -> Told:
+        known = look.snapshot
+        told = before or Told(Snapshot(), look.at)
         # A clock set back tells nothing by itself, nor what it passes again later.
-        then = min(told.at, now)
-        news = changes(before and before.snapshot, then, known, now)
+        then = min(told.at, look.at)
+        news = changes(before and before.snapshot, then, known, look.at)
         for change in news:
             self._tell(change, look, told, now)
+            await share.step()
         if before and not news:
             return before
         counts = counted(told.counts, news)
         kept = {i: counts[i] for i in counts.keys() & known.dispatches.keys()}
-        return replace(told, snapshot=known, at=now, counts=kept)
+        return replace(told, snapshot=known, at=look.at, counts=kept)
 
     def _tell(self, change: Change, look: Look, told: Told, now: datetime) -> None:
         data = announcement(

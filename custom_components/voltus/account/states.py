@@ -1,0 +1,78 @@
+"""In which order the states of sites and account are written, and what they show.
+
+Home Assistant runs an automation's template in the same instant in which a state is
+written. So all that belongs to `curtail` is written before it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from homeassistant.core import CALLBACK_TYPE, callback
+
+from ..aiovoltus.schedule import IDLE, Curtailment, Look
+from ..const import LOGGER
+from .loop_share import LoopShare
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the order a state is written: among its site's, or the account's (None).
+
+    The `last` one, `curtail`, comes after all others of the same site or account.
+    """
+
+    site_id: str | None
+    last: bool
+
+
+class States:
+    """What the curtailment entities of an account show, and how it changes.
+
+    A site changes in its turn, with all its entities at once. Until then they show what
+    they have shown, whoever has them written.
+    """
+
+    def __init__(self) -> None:
+        """Begin with everyone idle, and without any entity."""
+        self._shown: dict[str | None, Curtailment] = {}
+        self._entities: dict[str | None, dict[CALLBACK_TYPE, bool]] = {}
+
+    def curtailment(self, site_id: str | None) -> Curtailment:
+        """Return what is shown of a site, or of the account (None)."""
+        return self._shown.get(site_id, IDLE)
+
+    @callback
+    def async_add(self, place: Place, write: CALLBACK_TYPE) -> Callable[[], None]:
+        """Write this state in its turn from now on. Return how to stop that."""
+        entities = self._entities.setdefault(place.site_id, {})
+        entities[write] = place.last
+        return lambda: entities.__delitem__(write)
+
+    async def async_show_sites(self, look: Look, share: LoopShare) -> None:
+        """Show what a look asks of each site, one site after the other."""
+        for site_id in {**self._shown, **look.curtailments}:
+            if site_id is not None and self._show(site_id, look):
+                await share.step()
+
+    @callback
+    def async_show_account(self, look: Look) -> None:
+        """Show what a look asks of the account."""
+        self._show(None, look)
+
+    def _show(self, site_id: str | None, look: Look) -> bool:
+        """Write the states of a site if there is anything new to them."""
+        asked = look.curtailment(site_id)
+        if asked == self.curtailment(site_id):
+            return False
+        self._shown[site_id] = asked
+        entities = self._entities.get(site_id, {})
+        for write in sorted(entities, key=entities.__getitem__):
+            try:
+                write()
+            except Exception:  # noqa: BLE001  one that is odd keeps back no other
+                LOGGER.exception(
+                    "A state of %s could not be written", site_id or "the account"
+                )
+        return True
