@@ -7,7 +7,7 @@ from typing import override
 from homeassistant.components.calendar import CalendarEntity, CalendarEvent
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.util.dt import as_local, utcnow
+from homeassistant.util.dt import as_local
 
 from .aiovoltus.models import Dispatch
 from .aiovoltus.schedule import Status, status
@@ -84,7 +84,7 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
     @override
     def event(self) -> CalendarEvent | None:
         """Return the dispatch that is under way, else the next one."""
-        now = utcnow()
+        now = self.coordinator.now()
         ahead = [d for d in self._dispatches.values() if not status(d, now).over]
         if not ahead:
             return None
@@ -100,7 +100,7 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
         """Return every dispatch that overlaps the range, in order."""
-        now = utcnow()
+        now = self.coordinator.now()
         dispatches = {**self.coordinator.log.past, **self._dispatches}
         return [
             _event(dispatch, now)

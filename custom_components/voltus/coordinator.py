@@ -22,6 +22,7 @@ from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
 from .account.states import Place, States
 from .aiovoltus import reconcile
+from .aiovoltus.clock_skew import TOLERABLE_SKEW, ClockFloor
 from .aiovoltus.errors import (
     VoltusAuthError,
     VoltusError,
@@ -43,6 +44,7 @@ type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 REMEMBER_CONTACT_EVERY: Final = timedelta(minutes=5)
 SITES_RETRY: Final = timedelta(minutes=5)
 SMALL_STEP_BACK: Final = timedelta(minutes=1)
+CLOSE: Final = timedelta(seconds=TOLERABLE_SKEW)
 SHORTEST_PAUSE: Final = timedelta(seconds=1)
 MOST_REFUSALS: Final = 1000
 
@@ -79,7 +81,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._saved_at: datetime | None = None
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
-        self._began = utcnow()
+        self._floor: ClockFloor | None = None
+        self._began = self.now()
         self.states = States()
         self.adding = asyncio.Lock()
         self._showing = asyncio.Lock()
@@ -119,6 +122,22 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """How long before a start a dispatch calls for curtailment."""
         return self._policy.lead_time
 
+    def now(self) -> datetime:
+        """Return the time: the clock's, but after a start at least what was stored."""
+        clock = utcnow()
+        if self._floor is None:
+            return clock
+        now = self._floor.now(clock, self.hass.loop.time())
+        if now == clock:
+            self._floor = None
+        return now
+
+    @callback
+    def confirm_time(self, server_time: datetime) -> None:
+        """Believe our clock again if Voltus' is earlier than what was stored, too."""
+        if self._floor and server_time + CLOSE < self.now():
+            self._floor = None
+
     @property
     def origin(self) -> str:
         """The scheme, host and port that the key goes to."""
@@ -142,9 +161,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         if memory is None or memory.known.listed is None:
             return False
         self._memory = self._saved = memory
+        self._floor = ClockFloor(memory.latest, self.hass.loop.time())
+        self._began = self.now()
         self.conversation.resume(memory.known)
         self._update_devices()
-        self._look(utcnow())
+        self._look(self.now())
         return True
 
     @callback
@@ -179,7 +200,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @override
     def async_update_listeners(self) -> None:
         """Have the states written in their order, be it only for `connection`."""
-        self._look(utcnow(), write=True)
+        self._look(self.now(), write=True)
 
     @callback
     def async_refresh_soon(self) -> None:
@@ -199,22 +220,28 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._look(now, write=other_sites)
 
     @callback
-    def async_withdraw(self, dispatch_id: str) -> None:
-        """Take the operator's word that a dispatch is off."""
-        now = utcnow()
+    def async_withdraw(self, dispatch_id: str) -> bool:
+        """Take the operator's word that a dispatch is off, if it is held still.
+
+        Return whether it was: Voltus may list it again while somebody reads the form.
+        """
+        now = self.now()
+        if dispatch_id not in reconcile.held(self.known, now):
+            return False
         known = reconcile.withdraw(self.known, dispatch_id, now)
         self.learn(known, self.known_sites, now)
+        return True
 
     @callback
     def async_confirm(self, site_ids: Iterable[str]) -> None:
         """Take the operator's word that these new sites are seen to."""
         known_sites = reconcile.confirm(self.known_sites, site_ids)
         self._memory = replace(self._memory, known_sites=known_sites)
-        self._look(utcnow())
+        self._look(self.now())
 
     async def async_save(self) -> None:
         """Write everything that outlives us."""
-        self._saved, self._saved_at = self._memory, utcnow()
+        self._saved, self._saved_at = self._memory, self.now()
         await self._store.async_save(self._memory)
         await self.log.async_save()
 
@@ -222,9 +249,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def async_apply_entry(self) -> None:
         """Act on changed options or a new key at once, without a reload."""
         self._use_entry()
-        self.conversation.backoff = replace(self.conversation.backoff, not_before=None)
         self._update_devices()
-        self._look(utcnow())
+        self._look(self.now())
         self.async_refresh_soon()
 
     @override
@@ -237,19 +263,18 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @override
     async def _async_update_data(self) -> Look:
         begun = self.hass.loop.time()
-        refused = self.conversation.backoff.refused_since is not None
+        doubted = self.conversation.key_doubt.doubted
         try:
             if self.conversation.must_wait:
                 raise UpdateFailed(translation_domain=DOMAIN, translation_key="waiting")
             await self.conversation.poll()
         except VoltusError as err:
-            self._fail(err, first_refusal=not refused)
+            self._fail(err)
         finally:
+            self._question_key(doubted_before=doubted)
             # From start to start, as Voltus' own sample polls.
             spent = timedelta(seconds=self.hass.loop.time() - begun)
             self.update_interval = max(self.poll_interval - spent, SHORTEST_PAUSE)
-        if refused:
-            self._clear_reauth()
         return self.data
 
     @callback
@@ -257,26 +282,32 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _async_refresh_finished(self) -> None:
         # An answer was looked at as it came.
         if not self.last_update_success:
-            self._look(utcnow())
+            self._look(self.now())
 
-    def _fail(self, err: VoltusError, *, first_refusal: bool) -> NoReturn:
+    def _fail(self, err: VoltusError) -> NoReturn:
         """Tell the operator, by the coordinator's own ways, why a poll failed."""
-        if isinstance(err, VoltusAuthError):
-            if self.data is None:
-                raise ConfigEntryAuthFailed(
-                    translation_domain=DOMAIN, translation_key="invalid_auth"
-                ) from err
-            # A refusal may be Voltus' own mistake: ask for another key, but go on.
-            if first_refusal:
-                self.config_entry.async_start_reauth(self.hass)
+        if isinstance(err, VoltusAuthError) and self.data is None:
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN, translation_key="invalid_auth"
+            ) from err
         raise UpdateFailed(
             translation_domain=DOMAIN,
             translation_key="cannot_connect",
             translation_placeholders={"error": str(err)},
         ) from err
 
+    def _question_key(self, *, doubted_before: bool) -> None:
+        """Ask for another key once this one is doubted, and withdraw that with it.
+
+        Polling goes on: the refusals may be Voltus' own mistake.
+        """
+        doubted = self.conversation.key_doubt.doubted
+        if doubted and not doubted_before:
+            self.config_entry.async_start_reauth(self.hass)
+        if doubted_before and not doubted:
+            self._clear_reauth()
+
     def _clear_reauth(self) -> None:
-        """Withdraw the question for another key: this one is good again."""
         for flow in list(
             self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
         ):
@@ -319,7 +350,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             await share.step()
             if self._shutdown_requested:
                 return
-            now = max(last.at, utcnow())
+            now = max(last.at, self.now())
             await self._announce(last, now, share)
             self._remember(now)
             self._show_issues(now)
@@ -355,10 +386,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Look again at the next boundary, or after one tick at the latest."""
         self._disarm()
         tick = now + self.poll_interval
+        # The timer goes by the clock, which `now` may be ahead of.
+        ahead = now - utcnow()
         self._unsub_timer = async_track_point_in_utc_time(
             self.hass,
             HassJob(self._on_timer, f"{self.name} boundary", cancel_on_shutdown=True),
-            min(self.data.until or tick, tick),
+            min(self.data.until or tick, tick) - ahead,
         )
 
     def _disarm(self) -> None:
@@ -369,12 +402,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @callback
     def _on_timer(self, _planned: datetime) -> None:
         self._unsub_timer = None
-        self._look(utcnow())
+        self._look(self.now())
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
         self._may_announce = True
-        self._look(utcnow(), write=True)
+        self._look(self.now(), write=True)
 
     async def _async_stop(self, _event: Event) -> None:
         await self.async_save()
@@ -413,11 +446,17 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 known=self._memory.known,
                 polling_disabled=self.config_entry.pref_disable_polling,
                 new_sites=[self.all_sites[each].name for each in self.new_sites],
-                skew=self.conversation.clock_skew.seconds(now),
+                skew=self._skew(now),
                 released=self.data.released,
                 refusals=self.conversation.unreadable,
             ),
         )
+
+    def _skew(self, now: datetime) -> float | None:
+        """Return by how many seconds our clock is wrong, None if it is not."""
+        if self._floor:
+            return (utcnow() - self.now()).total_seconds()
+        return self.conversation.clock_skew.seconds(now)
 
     def _use_entry(self) -> None:
         entry = self.config_entry

@@ -34,12 +34,12 @@ class FixFlow(ConfirmRepairFlow):
                 reason="not_loaded",
                 description_placeholders={"name": self.entry.title},
             )
-        if user_input is not None:
-            self.fix()
+        if user_input is not None and (reason := self.fix()):
+            return self.async_abort(reason=reason)
         return await super().async_step_confirm(user_input)
 
-    def fix(self) -> None:
-        """Mend it."""
+    def fix(self) -> str | None:
+        """Mend it. Return why there is nothing to mend any more, if so."""
         raise NotImplementedError
 
 
@@ -47,18 +47,21 @@ class WithdrawFlow(FixFlow):
     """Lets go, upon the operator's word, of a dispatch that Voltus knows no more."""
 
     @override
-    def fix(self) -> None:
-        self.entry.runtime_data.async_withdraw(str(self.issue["dispatch_id"]))
+    def fix(self) -> str | None:
+        dispatch_id = str(self.issue["dispatch_id"])
+        withdrawn = self.entry.runtime_data.async_withdraw(dispatch_id)
+        return None if withdrawn else "not_held"
 
 
 class PollAgainFlow(FixFlow):
     """Switches polling on again, in place: the coordinator hears of it and polls."""
 
     @override
-    def fix(self) -> None:
+    def fix(self) -> str | None:
         self.hass.config_entries.async_update_entry(
             self.entry, pref_disable_polling=False
         )
+        return None
 
 
 class NewSiteFlow(FixFlow):
@@ -70,8 +73,9 @@ class NewSiteFlow(FixFlow):
         self._sites = entry.runtime_data.new_sites
 
     @override
-    def fix(self) -> None:
+    def fix(self) -> str | None:
         self.entry.runtime_data.async_confirm(self._sites)
+        return None
 
 
 FLOWS: Mapping[str, type[FixFlow]] = {

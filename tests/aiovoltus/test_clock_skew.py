@@ -37,11 +37,6 @@ def test_the_middle_of_the_last_few_differences_counts(
     assert measured(*offsets).seconds(NOON) == seconds
 
 
-def test_an_answer_without_date_measures_nothing() -> None:
-    skew = measured(60, 60, 60)
-    assert skew.measured(None, NOON) is skew
-
-
 def test_a_step_back_is_told_for_an_hour() -> None:
     skew = ClockSkew().stepped(timedelta(minutes=90), NOON)
     assert skew.seconds(NOON) == timedelta(minutes=-90).total_seconds()

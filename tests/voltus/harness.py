@@ -20,6 +20,7 @@ from homeassistant.core import (
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
@@ -201,3 +202,9 @@ class Harness:
     def curtails(self, site_id: str | None = None) -> bool:
         """Whether `curtail` is on; it must be on or off, never anything else."""
         return {"on": True, "off": False}[self.state("curtail", site_id).state]
+
+
+def issues(harness: Harness) -> set[str]:
+    """Return the kinds of repair issues that there are."""
+    found = ir.async_get(harness.hass).issues.values()
+    return {str(each.translation_key) for each in found if each.domain == DOMAIN}

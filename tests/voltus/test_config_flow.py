@@ -290,6 +290,7 @@ async def test_a_refused_key_is_replaced(harness: Harness) -> None:
     await harness.set_up()
     account = harness.voltus.accounts[NEW_KEY] = harness.voltus.accounts.pop(KEY)
     await harness.poll()
+    await harness.poll()
     (form,) = harness.flows(SOURCE_REAUTH)
     assert form["step_id"] == "reauth_confirm"
 

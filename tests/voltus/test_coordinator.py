@@ -142,11 +142,15 @@ async def test_a_refused_key_asks_for_another_once_and_heals_by_itself(
 
     harness.voltus.faults = Faults()
     await harness.move_to(at(7))
-    harness.voltus.faults = Faults(status=403)
     await harness.move_to(at(8))
-    assert len(harness.flows(SOURCE_REAUTH)) == 1, "a new refusal asks again"
-    harness.voltus.faults = Faults()
+    harness.voltus.faults = Faults(status=403)
+    await harness.move_to(at(9))
     await harness.move_to(at(10))
+    assert len(harness.flows(SOURCE_REAUTH)) == 1, "new refusals ask again"
+    harness.voltus.faults = Faults()
+    await harness.move_to(at(11))
+    assert harness.flows(SOURCE_REAUTH), "one good answer interrupts nobody"
+    await harness.move_to(at(12))
     assert not harness.flows(SOURCE_REAUTH)
     assert not [i for i in ir.async_get(harness.hass).issues.values() if i.active]
 
@@ -169,12 +173,14 @@ async def test_an_option_does_not_keep_a_healed_key_in_question(
     await harness.set_up()
     harness.voltus.faults = Faults(status=401)
     await harness.poll()
+    await harness.poll()
     harness.hass.config_entries.async_update_entry(
         harness.entry, options={"lead_time": 5}
     )
     await harness.settle()
     assert len(harness.flows(SOURCE_REAUTH)) == 1
     harness.voltus.faults = Faults()
+    await harness.poll()
     await harness.poll()
     assert not harness.flows(SOURCE_REAUTH)
 

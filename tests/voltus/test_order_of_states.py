@@ -23,6 +23,7 @@ from custom_components.voltus.account.options import (
     CONF_IGNORED_SITES,
     CONF_LEAD_TIME,
 )
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.sensor import CurtailmentSensor
 from tests.builders import at, wire_dispatch
 
@@ -278,7 +279,7 @@ async def test_sites_turn_one_after_the_other_then_the_account_then_it_is_told(
     assert [entity_id for entity_id in order if entity_id in curtail] == curtail
     devices = [entity_id.partition(".")[2][:7] for entity_id in order]
     of_sites = [device for device in devices if device.startswith("site")]
-    assert of_sites == ["site_s1"] * 6 + ["site_s2"] * 6
+    assert of_sites == ["site_s1"] * 6 + ["site_s2"] * 6, order
     assert order[-3:] == [curtail[-1], harness.entity_id("dispatch"), "told"]
 
 
@@ -373,7 +374,14 @@ async def test_a_state_asked_for_out_of_turn_is_not_ahead_of_its_companions(
 
 
 async def test_what_is_learned_meanwhile_comes_after_it(many: Harness) -> None:
-    when_the_first_is_on(many, lambda: many.entry.runtime_data.async_withdraw("d1"))
+    account = many.entry.runtime_data
+
+    def withdraw() -> None:
+        many.publish()
+        known = reconcile.withdraw(account.known, "d1", account.now())
+        account.learn(known, account.known_sites, account.now())
+
+    when_the_first_is_on(many, withdraw)
     await many.move_to(at(10))
     for each in (*MANY, None):
         assert many.written_states("curtail", each) == ["on", "off"]

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 import logging
 from types import MappingProxyType
+from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import CoreState
 from homeassistant.helpers import (
@@ -24,13 +25,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.voltus.account.devices import device_id
+from custom_components.voltus.aiovoltus.client import VoltusClient
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
-from tests.builders import at, wire_dispatch
+from tests.builders import NOON, at, wire_dispatch
 
-from .harness import KEY, Harness
+from .harness import KEY, Harness, issues
 
 REFUSED = Faults(paths=("no request arrives",))
 SILENCE = Faults(hang=True)
@@ -139,12 +141,6 @@ def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     ]
 
 
-def issues(harness: Harness) -> set[str]:
-    """Return the kinds of repair issues that there are."""
-    found = ir.async_get(harness.hass).issues.values()
-    return {str(each.translation_key) for each in found if each.domain == DOMAIN}
-
-
 @every_fault
 @every_moment
 async def test_states_hold_boundaries_fire_and_all_is_well_again_by_itself(
@@ -210,6 +206,7 @@ async def test_a_refused_key_asks_once_for_another_and_dispatches_go_on(
     harness.publish(*dispatches)
     await harness.set_up()
     harness.voltus.faults = Faults(status=status)
+    await harness.move_to(at(0.5))
     for minute in range(1, 20):
         await harness.move_to(at(minute))
         assert len(harness.flows(SOURCE_REAUTH)) == 1
@@ -217,8 +214,21 @@ async def test_a_refused_key_asks_once_for_another_and_dispatches_go_on(
     assert flow["step_id"] == "reauth_confirm"
     harness.voltus.faults = Faults()
     await harness.move_to(at(21))
-    assert not harness.flows(SOURCE_REAUTH)
     assert harness.state("connection").state == "on"
+    await harness.move_to(at(22))
+    assert not harness.flows(SOURCE_REAUTH)
+
+
+@idle_and_busy
+async def test_a_refusal_in_every_other_answer_asks_for_no_key(
+    harness: Harness, dispatches: list[dict[str, Json]]
+) -> None:
+    harness.publish(*dispatches)
+    await harness.set_up()
+    for half_minute in range(1, 41):
+        harness.voltus.faults = Faults(status=401 if half_minute % 2 else None)
+        await harness.move_to(at(half_minute / 2))
+        assert not harness.flows(SOURCE_REAUTH)
 
 
 @idle_and_busy
@@ -769,3 +779,93 @@ async def test_a_number_that_stays_lower_is_believed_with_the_next_poll_and_logg
     await harness.move_to(at(1))
     assert harness.state("curtailment_end", "s1").state == at(30).isoformat()
     assert len([m for m in caplog.messages if "is believed now" in m]) == 1
+
+
+# A pause that Voltus asks for
+
+
+async def test_a_first_set_up_keeps_the_pause_that_voltus_asks_for(
+    harness: Harness,
+) -> None:
+    harness.voltus.faults = Faults(status=429, retry_after="300")
+    await harness.set_up()
+    assert len(harness.voltus.requests) == 1
+    for seconds in range(5, 300, 5):
+        await harness.move_to(NOON + timedelta(seconds=seconds))
+    assert len(harness.voltus.requests) == 1
+    harness.voltus.faults = Faults()
+    for seconds in range(300, 420, 5):
+        await harness.move_to(NOON + timedelta(seconds=seconds))
+    assert harness.entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("also", [{"options": {"lead_time": 5}}, {"title": "Mine"}])
+async def test_the_pause_is_kept_by_options_and_ended_by_a_new_key(
+    harness: Harness, also: dict[str, Any]
+) -> None:
+    await harness.set_up()
+    harness.voltus.faults = Faults(status=429, retry_after="300", times=1)
+    await harness.poll()
+    asked = len(harness.voltus.requests)
+    harness.hass.config_entries.async_update_entry(harness.entry, **also)
+    await harness.settle()
+    await harness.move_to(at(4))
+    assert len(harness.voltus.requests) == asked
+    harness.voltus.accounts["new-key"] = harness.voltus.accounts[KEY]
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, data={**harness.entry.data, CONF_API_KEY: "new-key"}
+    )
+    await harness.settle()
+    assert len(harness.voltus.requests) > asked
+
+
+async def test_a_429_to_a_request_by_id_slows_the_polling_too(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    harness.publish()
+    harness.voltus.faults = Faults(status=429, retry_after="120", paths=("/d1",))
+    await harness.move_to(at(0.5))
+    asked = len(harness.voltus.requests)
+    for half_minute in range(2, 5):
+        await harness.move_to(at(half_minute / 2))
+    assert len(harness.voltus.requests) == asked
+    await harness.move_to(at(2.5) + timedelta(seconds=1))
+    assert len(harness.voltus.requests) > asked
+    assert harness.curtails("s1")
+
+
+async def test_a_good_answer_ends_the_growing_of_the_pauses(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "custom_components.voltus.asking.conversation.random", lambda: 0.0
+    )
+    await harness.set_up()
+    for round_begins in (0, 10):
+        harness.voltus.faults = Faults(status=429, times=1)
+        await harness.move_to(at(round_begins + 1))
+        asked = len(harness.voltus.requests)
+        await harness.move_to(at(round_begins + 2) - timedelta(seconds=1))
+        assert len(harness.voltus.requests) == asked
+        await harness.move_to(at(round_begins + 2.5))
+        assert len(harness.voltus.requests) > asked
+
+
+async def test_polls_are_measured_from_start_to_start(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.set_up()
+    ask = VoltusClient.dispatches
+
+    async def ask_for_five_seconds(client: VoltusClient) -> bytes:
+        answer = await ask(client)
+        harness.freezer.tick(timedelta(seconds=5))
+        return answer
+
+    monkeypatch.setattr(VoltusClient, "dispatches", ask_for_five_seconds)
+    await harness.move_to(at(1))
+    asked = len(harness.voltus.requests)
+    await harness.move_to(at(1.5) + timedelta(seconds=1))
+    assert len(harness.voltus.requests) == asked + 1

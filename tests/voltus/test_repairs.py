@@ -10,6 +10,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.voltus.account.issues import FIXABLE
+from custom_components.voltus.aiovoltus import reconcile
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.repairs import FLOWS
 from sandbox.faults import Faults
@@ -378,3 +379,34 @@ async def test_no_issue_outlives_its_account(harness: Harness) -> None:
         harness.entry.entry_id, ConfigEntryDisabler.USER
     )
     assert not _issue(harness, "no_contact")
+
+
+async def test_a_form_left_open_withdraws_nothing_that_voltus_lists_again(
+    production: Harness,
+) -> None:
+    running = wire_dispatch("d1", at(-10), at(180))
+    production.publish(running)
+    await production.set_up()
+    production.publish()
+    for minute in (1, 3):
+        await production.move_to(at(minute))
+    form = await _open(production, "held_dispatch_account_d1")
+    production.publish(running)
+    await production.move_to(at(4))
+    await _submit(production, form, FlowResultType.ABORT)
+    for minute in range(5, 65, 5):
+        await production.move_to(at(minute))
+        assert production.curtails("s1")
+
+
+async def test_what_is_known_by_anything_but_a_list_is_read_anew_from_the_next(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    account = harness.entry.runtime_data
+    known = reconcile.withdraw(account.known, "d1", account.now())
+    account.learn(known, account.known_sites, account.now())
+    assert not harness.curtails("s1")
+    await harness.poll()
+    assert harness.curtails("s1")

@@ -1,15 +1,19 @@
 """What a restart in the middle of things must not change."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import CoreState
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
+from custom_components.voltus.announcing.announcer import TOLD
 from sandbox.faults import Faults
-from tests.builders import at, wire_dispatch
+from tests.builders import NOON, at, wire_dispatch
 
-from .harness import Harness
+from .harness import Harness, issues
 
 FAILURES = {
     "refused": Faults(status=500),
@@ -171,3 +175,92 @@ async def test_killed_at_any_moment_nothing_is_lost(harness: Harness) -> None:
             {"d2": "ended"} if number == 3 else {"d1": "cancelled", "d2": "ended"}
         )
         assert dict(harness.stories[before:]) == expected
+
+
+# A clock that is behind what was stored
+
+
+@pytest.mark.parametrize(
+    "boots_at",
+    [
+        pytest.param(at(-1), id="a minute behind"),
+        pytest.param(at(-570), id="hours behind"),
+    ],
+)
+async def test_a_board_that_boots_with_an_earlier_time_holds_what_is_running(
+    harness: Harness, boots_at: datetime
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(10)))
+    await harness.set_up()
+    turns: list[str] = []
+    async_dispatcher_connect(harness.hass, TOLD, lambda kind, _: turns.append(kind))
+    disk = harness.disk()
+    harness.voltus.faults = Faults(status=500)
+    harness.freezer.move_to(boots_at)
+    await harness.restart(disk)
+    assert harness.written_states("curtail", "s1") == ["on"]
+    assert "clock_skew" in issues(harness)
+    for minute in range(1, 10):
+        await harness.move_to(boots_at + timedelta(minutes=minute))
+        assert harness.curtails("s1")
+    await harness.move_to(boots_at + timedelta(minutes=10, seconds=1))
+    assert not harness.curtails("s1"), "time goes on, from what was stored"
+    assert turns == ["ended", "curtailment_ended"]
+
+
+async def test_once_the_clock_is_set_right_it_counts(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    disk = harness.disk()
+    harness.voltus.faults = Faults(status=500)
+    harness.freezer.move_to(at(-570))
+    await harness.restart(disk)
+    assert "clock_skew" in issues(harness)
+    # What is monotonic does not follow when a clock is set; here it does.
+    account, jump = harness.entry.runtime_data, at(20) - at(-570)
+    floor = account._floor  # noqa: SLF001
+    account._floor = replace(floor, read_at=floor.read_at + jump.total_seconds())  # noqa: SLF001
+    await harness.move_to(at(20))
+    assert harness.curtails("s1")
+    assert "clock_skew" not in issues(harness)
+    await harness.move_to(at(60))
+    assert not harness.curtails("s1")
+
+
+async def test_an_earlier_time_that_voltus_confirms_counts(harness: Harness) -> None:
+    # Stored by a clock that was hours ahead, and is right now.
+    harness.freezer.move_to(at(300))
+    harness.publish(wire_dispatch("d1", at(-5), at(60)))
+    await harness.set_up()
+    assert not harness.curtails("s1")
+    disk = harness.disk()
+    harness.freezer.move_to(NOON)
+    await harness.restart(disk)
+    assert harness.curtails("s1")
+
+
+async def test_a_clock_set_forward_back_and_forward_repeats_no_curtailment(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(60), at(120)))
+    await harness.set_up()
+    turns: list[str] = []
+    async_dispatcher_connect(harness.hass, TOLD, lambda kind, _: turns.append(kind))
+    for minute in (70, 5, 30, 70, 5, 65):
+        await harness.move_to(at(minute))
+    assert turns == ["started", "curtailment_started"]
+    assert harness.curtails("s1")
+    await harness.move_to(at(120))
+    assert turns[2:] == ["ended", "curtailment_ended"]
+
+
+async def test_sites_are_asked_for_after_a_clock_far_ahead_is_set_right(
+    harness: Harness,
+) -> None:
+    await harness.set_up()
+    await harness.move_to(at(60 * 24 * 365))
+    harness.voltus.requests.clear()
+    harness.freezer.move_to(at(1))
+    await harness.poll()
+    asked = [request.path for request in harness.voltus.requests]
+    assert any(path.endswith("/sites") for path in asked)

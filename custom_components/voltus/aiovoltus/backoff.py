@@ -10,6 +10,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 _PAUSES = (60, 120, 240, 300)
 _SAME_PACE = timedelta(minutes=5)
 _REFUSED_PACE = timedelta(seconds=59)
+_REPEATEDLY = 2
 
 
 @final
@@ -54,6 +55,29 @@ class Backoff:
             rate_limited=self.rate_limited + 1,
             not_before=now + min(pause, LONGEST_PAUSE),
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class KeyDoubt:
+    """Whether the API key seems to be wrong: a stray refusal may be Voltus' mistake.
+
+    Refusals and good answers are counted as they follow each other.
+    """
+
+    refusals: int = 0
+    answers: int = 0
+    doubted: bool = False
+
+    def refused(self) -> KeyDoubt:
+        """Doubt the key when it is refused repeatedly."""
+        refusals = self.refusals + 1
+        return KeyDoubt(refusals, 0, self.doubted or refusals >= _REPEATEDLY)
+
+    def answered(self) -> KeyDoubt:
+        """Trust the key again when it repeatedly brings a good answer."""
+        answers = self.answers + 1
+        return KeyDoubt(0, answers, self.doubted and answers < _REPEATEDLY)
 
 
 def _retry_after(text: str, now: datetime) -> timedelta:

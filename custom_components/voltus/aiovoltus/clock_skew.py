@@ -14,6 +14,23 @@ _STEP_COUNTS_FOR = timedelta(hours=1)
 
 @final
 @dataclass(frozen=True, slots=True)
+class ClockFloor:
+    """What the time is at least: an instant that was stored, and what went by since.
+
+    A board without a battery boots with a time before that. `read_at` is when the
+    instant was read, in seconds of a monotonic clock.
+    """
+
+    instant: datetime
+    read_at: float
+
+    def now(self, clock: datetime, monotonic: float) -> datetime:
+        """Return the time by our clock, or the floor if that is later."""
+        return max(clock, self.instant + timedelta(seconds=monotonic - self.read_at))
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ClockSkew:
     """What is known of the difference between Voltus' clock and ours.
 
@@ -25,10 +42,8 @@ class ClockSkew:
     step: float = 0.0
     stepped_at: datetime | None = None
 
-    def measured(self, server_time: datetime | None, now: datetime) -> ClockSkew:
+    def measured(self, server_time: datetime, now: datetime) -> ClockSkew:
         """Take in the `Date` of an answer that was read at `now`."""
-        if server_time is None:
-            return self
         offset = (server_time - now).total_seconds()
         return replace(self, offsets=(*self.offsets, offset)[-_SAMPLES:])
 

@@ -200,6 +200,13 @@ class Snapshot:
     `listed` is the one trace of all that stood on the last complete list; the others
     have one of their own. `lagging` has the dispatches of which the last answer held an
     older version than is known, and since when.
+
+    Whoever asks whether anything has changed compares `dispatches` and `traces` by
+    identity: they are replaced when their content changes, and only then, and nothing
+    in them is ever changed in place. So do the look (is the last one still true?), the
+    announcements (is there anything to tell?), the file (is there anything to write?),
+    and the shortcut for an answer word for word like the last list (is what is known
+    still what that list said?).
     """
 
     dispatches: Mapping[str, Dispatch] = field(default_factory=dict, hash=False)

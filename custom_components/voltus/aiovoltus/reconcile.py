@@ -131,10 +131,12 @@ def found(
         return snapshot
     lagging = _lagging(snapshot, {dispatch.id: dispatch}, now, apart)
     others = {i: since for i, since in snapshot.lagging.items() if i != dispatch.id}
-    fresh = {} if lagging else {dispatch.id: dispatch}
+    same = lagging or snapshot.dispatches.get(dispatch.id) is dispatch
     return replace(
         snapshot,
-        dispatches={**snapshot.dispatches, **fresh},
+        dispatches=snapshot.dispatches
+        if same
+        else {**snapshot.dispatches, dispatch.id: dispatch},
         traces={**snapshot.traces, dispatch.id: Trace(asked, now)},
         lagging=others | lagging,
     )

@@ -20,6 +20,7 @@ from ..aiovoltus.schedule import (
     changes,
     status,
 )
+from ..aiovoltus.schedule import look as look_again
 from ..const import DOMAIN
 from ..remembering.log import Log, curtailment_row, log_row
 from ..remembering.memory import Memory, Told
@@ -90,8 +91,17 @@ class Announcer:
     def _tell_curtailment_changes(
         self, look: Look, memory: Memory, told: Told, now: datetime
     ) -> Told:
-        """Tell whose `curtail` has turned since it was told last."""
-        before, after = told.curtailing, look.curtailing
+        """Tell whose `curtail` has turned since it was told last.
+
+        A clock set back tells nothing by itself: as long as it is behind what was told,
+        what counts is what holds at the instant up to which was told.
+        """
+        reached = (
+            look
+            if told.at <= look.at
+            else look_again(look.snapshot, look.policy, told.at)
+        )
+        before, after = told.curtailing, reached.curtailing
         if before == after:
             return told
         for change, site_ids, whole_account, behind in (

@@ -1,7 +1,7 @@
 """The conversation with Voltus: who asks, when to wait, and what an answer teaches."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from random import random
 from typing import Final, Protocol
@@ -9,11 +9,12 @@ from typing import Final, Protocol
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.dt import utcnow
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import json_loads
 
 from ..account.recent_activity import Poll, RecentActivity
 from ..aiovoltus import reconcile
-from ..aiovoltus.backoff import Backoff
+from ..aiovoltus.backoff import Backoff, KeyDoubt
 from ..aiovoltus.client import VoltusClient, decode, plays_scenarios
 from ..aiovoltus.clock_skew import ClockSkew
 from ..aiovoltus.errors import (
@@ -24,6 +25,7 @@ from ..aiovoltus.errors import (
 )
 from ..aiovoltus.models import (
     NOTHING_LISTED,
+    Dispatch,
     Json,
     Refusal,
     Snapshot,
@@ -32,10 +34,12 @@ from ..aiovoltus.models import (
 )
 from ..aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from ..aiovoltus.schedule import status
-from ..const import LOGGER
+from ..const import DOMAIN, LOGGER
 
 SITES_RETRY: Final = timedelta(minutes=5)
 MOST_REFUSALS: Final = 1000
+# By origin and key, so that a pause outlives a set-up that is tried again.
+_BACKOFFS: Final = HassKey[dict[tuple[str, str], Backoff]](f"{DOMAIN}_backoffs")
 
 
 class Account(Protocol):
@@ -56,6 +60,12 @@ class Account(Protocol):
     @property
     def poll_interval(self) -> timedelta:
         """The time from one request for all dispatches to the next."""
+
+    def now(self) -> datetime:
+        """Return the time by which everything is judged."""
+
+    def confirm_time(self, server_time: datetime) -> None:
+        """Take in what time it is at Voltus."""
 
     def learn(self, known: Snapshot, known_sites: KnownSites, now: datetime) -> None:
         """Take in what is known from now on, and act on it at once."""
@@ -96,10 +106,13 @@ class Conversation:
         )
         self._content: bytes | None = None
         self._listing = NOTHING_LISTED
+        self._listed: Mapping[str, Dispatch] = {}
         self._logged: set[Refusal] = set()
         self.client: VoltusClient
         self.requests = 0
-        self.backoff = Backoff()
+        self._asker = origin, ""
+        hass.data.setdefault(_BACKOFFS, {})
+        self.key_doubt = KeyDoubt()
         self.clock_skew = ClockSkew()
         self.sites_due: datetime | None = None
 
@@ -109,12 +122,22 @@ class Conversation:
         return self._listing.refusals
 
     @property
+    def backoff(self) -> Backoff:
+        """What was refused so far to this key."""
+        return self._hass.data[_BACKOFFS].get(self._asker, Backoff())
+
+    @backoff.setter
+    def backoff(self, backoff: Backoff) -> None:
+        self._hass.data[_BACKOFFS][self._asker] = backoff
+
+    @property
     def must_wait(self) -> bool:
         """Whether Voltus is to be left alone now."""
-        return self.backoff.must_wait(utcnow())
+        return self.backoff.must_wait(self._account.now())
 
     def use_key(self, api_key: str) -> None:
-        """Ask with this key from now on."""
+        """Ask with this key from now on; of another key nothing was refused yet."""
+        self._asker = self._origin, api_key
         self.client = VoltusClient(
             async_get_clientsession(self._hass), self._origin, api_key
         )
@@ -129,7 +152,7 @@ class Conversation:
 
         Raises VoltusError if there was no list of dispatches.
         """
-        at, begun = utcnow(), self._hass.loop.time()
+        at, begun = self._account.now(), self._hass.loop.time()
         try:
             unchanged = await self._ask_for_all()
         except VoltusError as err:
@@ -137,19 +160,33 @@ class Conversation:
             self._refused(err)
             raise
         self._note_poll(at, begun, unchanged=unchanged)
-        # To gather nothing would cost a round of the event loop.
-        if missing := reconcile.missing(self._account.known, utcnow()):
-            await asyncio.gather(*map(self._ask_for, missing))
-        if self.sites_due is None or self.sites_due <= utcnow():
-            await self._ask_for_sites()
         self.backoff = Backoff()
+        self.key_doubt = self.key_doubt.answered()
+        # To gather nothing would cost a round of the event loop.
+        if missing := reconcile.missing(self._account.known, self._account.now()):
+            await asyncio.gather(*map(self._ask_for, missing))
+        if self._sites_are_due:
+            await self._ask_for_sites()
 
     def _refused(self, err: VoltusError) -> None:
-        now = utcnow()
-        if isinstance(err, VoltusRateLimitError):
-            self.backoff = self.backoff.slowed_down(err.retry_after, now, random())
+        self._slow_down(err)
         if isinstance(err, VoltusAuthError):
-            self.backoff = self.backoff.key_refused(now)
+            self.backoff = self.backoff.key_refused(self._account.now())
+            self.key_doubt = self.key_doubt.refused()
+
+    @property
+    def _sites_are_due(self) -> bool:
+        """Whether it is time; further ahead than it can be is a clock set back."""
+        if self.sites_due is None:
+            return True
+        wait = self.sites_due - self._account.now()
+        return not timedelta(0) < wait <= reconcile.SITES_EVERY
+
+    def _slow_down(self, err: VoltusError) -> None:
+        if isinstance(err, VoltusRateLimitError):
+            self.backoff = self.backoff.slowed_down(
+                err.retry_after, self._account.now(), random()
+            )
 
     def _note_poll(
         self,
@@ -176,11 +213,16 @@ class Conversation:
         self.requests += 1
         asked = self.requests
         content = await self.client.dispatches()
-        now = utcnow()
-        if exchange := self.client.exchange:
-            self.clock_skew = self.clock_skew.measured(exchange.server_time, now)
+        if (exchange := self.client.exchange) and exchange.server_time:
+            self.clock_skew = self.clock_skew.measured(exchange.server_time, utcnow())
+            self._account.confirm_time(exchange.server_time)
+        now = self._account.now()
         known = self._account.known
-        unchanged = content == self._content and not known.lagging
+        unchanged = (
+            content == self._content
+            and known.dispatches is self._listed
+            and not known.lagging
+        )
         if unchanged:
             known = reconcile.unchanged(known, asked, now)
         else:
@@ -190,6 +232,7 @@ class Conversation:
             known = reconcile.listed(known, listing, asked, now, apart=self._apart)
             self._log_refusals(listing.refusals)
             self._content, self._listing = content, listing
+            self._listed = known.dispatches
         self._learn(known, now)
         return unchanged
 
@@ -201,7 +244,7 @@ class Conversation:
         try:
             item = await self.client.dispatch(dispatch_id)
         except VoltusNotFoundError:
-            now = utcnow()
+            now = self._account.now()
             known = reconcile.not_found(
                 self._account.known,
                 dispatch_id,
@@ -212,9 +255,10 @@ class Conversation:
             )
         except VoltusError as err:
             LOGGER.debug("Asking for dispatch %s failed: %s", dispatch_id, err)
+            self._slow_down(err)
             return
         else:
-            now = utcnow()
+            now = self._account.now()
             known = self._account.known
             dispatch = parse_dispatch(item, known.dispatches, now, refusals)
             if dispatch and dispatch.id == dispatch_id:
@@ -228,9 +272,10 @@ class Conversation:
             answer = await self.client.sites()
         except VoltusError as err:
             LOGGER.debug("Asking for the sites failed: %s", err)
-            self.sites_due = utcnow() + SITES_RETRY
+            self._slow_down(err)
+            self.sites_due = self._account.now() + SITES_RETRY
             return
-        now = utcnow()
+        now = self._account.now()
         self.sites_due = now + reconcile.SITES_EVERY
         known, known_sites = self._account.known, self._account.known_sites
         self._account.learn(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, final
 
 from homeassistant.core import HomeAssistant
@@ -49,6 +49,16 @@ class Memory:
     known: Snapshot = field(default_factory=Snapshot)
     told: Told | None = None
     known_sites: KnownSites = field(default_factory=KnownSites)
+
+    @property
+    def latest(self) -> datetime:
+        """The latest instant at which something was known or told, or the earliest."""
+        traces = [*self.known.traces.values(), *filter(None, [self.known.listed])]
+        told = [self.told.at] if self.told else []
+        return max(
+            [*(trace.contact for trace in traces), *told],
+            default=datetime.min.replace(tzinfo=UTC),
+        )
 
 
 class MemoryStore:

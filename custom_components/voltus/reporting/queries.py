@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from homeassistant.core import ServiceResponse
-from homeassistant.util.dt import utcnow
 
 from ..aiovoltus.models import Dispatch, Json, iso, parse_time
 from ..aiovoltus.schedule import Look, Status
@@ -23,7 +22,7 @@ async def get_dispatches(
     end: datetime | None = None,
 ) -> ServiceResponse:
     """Return what Voltus says, whatever the operator acts on."""
-    within, now = _period(start, end), utcnow()
+    within, now = _period(start, end), account.now()
     known = {**account.log.past, **account.data.snapshot.dispatches}
     named = {site.id for each in known.values() for site in each.sites}
     if site_id is not None and site_id not in named:
@@ -64,7 +63,7 @@ async def get_log(
         ],
         "scenarios": [
             each
-            for each in verdicts(rows, utcnow())
+            for each in verdicts(rows, account.now())
             if within(parse_time(each["posted"]), parse_time(each["until"]))
         ],
     }
