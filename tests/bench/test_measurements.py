@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import change, delay, poll, scale, startup
+from bench import boundary, change, delay, poll, scale, startup
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -44,6 +44,13 @@ async def test_as_many_sensors_are_set_up_bare_as_by_us() -> None:
 
     assert [size.entities for size in result.sizes] == [16, 22]
     assert "set-up per entity, 2 sites" in told(result)
+
+
+async def test_a_start_at_all_sites_is_written_and_others_are_answered() -> None:
+    result = await boundary.measure(sites=2, rounds=1, head_start=5)
+
+    assert len(result.last_on) == len(result.answers) == 1
+    assert "a start at all of 2 sites" in told(result)
 
 
 async def test_a_start_is_measured_in_a_process_of_its_own() -> None:
