@@ -47,8 +47,9 @@ CURTAILING = Curtailment(
     end=LONG_AGO,
     by_dispatch={"start": 100.0},
 )
-EVERY = timedelta(seconds=4)
+EVERY = timedelta(seconds=6)
 LASTS = timedelta(seconds=2)
+READY = timedelta(seconds=2)
 MARGIN = timedelta(seconds=0.5)
 
 
@@ -112,7 +113,7 @@ async def measure(
     with voltus_elsewhere(published) as url:
         async with home() as hass:
             await set_up(hass, url)
-            assert datetime.now(UTC) < begin - MARGIN
+            assert datetime.now(UTC) < begin - READY
             timed = []
             for start in starts[:rounds]:
                 async with _lived_through(hass, sites, start) as on:
@@ -155,7 +156,7 @@ async def _lived_through(
     on: list[float] = []
     curtail = {entity_id(hass, site_id) for site_id in site_ids(sites)}
     unsub = hass.bus.async_listen(EVENT_STATE_CHANGED, _note(curtail, on))
-    await _until(start - MARGIN)
+    await _until(start - READY)
     yield on
     assert len(on) == sites
     await _until(start + LASTS + MARGIN)
