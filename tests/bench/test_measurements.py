@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boundary, change, delay, poll, scale, startup
+from bench import boundary, change, delay, large, poll, scale, startup
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -37,6 +37,10 @@ async def test_an_unchanged_poll_does_nothing_else() -> None:
 
 async def test_a_changed_poll_tells_the_one_change_both_ways() -> None:
     assert "1 of 2 x 10" in told(await change.measure((1, 2), rounds=2, polls=1))
+
+
+async def test_large_answers_are_taken_in_while_a_clock_ticks() -> None:
+    assert "block of the event loop, numbers" in told(await large.measure(size=5000))
 
 
 async def test_as_many_sensors_are_set_up_bare_as_by_us() -> None:
