@@ -218,7 +218,7 @@ def _is_near(host: str) -> bool:
 
 async def _read(response: ClientResponse) -> bytes:
     size, chunks = 0, []
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > _LARGEST_BODY:
             raise VoltusConnectionError(
