@@ -6,14 +6,11 @@ Beside it the way of Voltus' tutorial: everything is decoded, every time is read
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import json
 from statistics import median
-from time import thread_time
 from typing import Any, final
-from unittest.mock import patch
 
 from dateutil import parser
 
@@ -30,7 +27,7 @@ from sandbox.scenario import State
 from .elsewhere import Published, voltus_elsewhere
 from .figures import Figure, at_most, ratio_at_most
 from .home import home, set_up
-from .rounds import in_turns
+from .rounds import callbacks_timed, in_turns
 from .wire import LONG_AGO, dispatches, scenario, wire_sites
 
 SIZES = (1, 100, 1000)
@@ -170,7 +167,7 @@ async def _longest_block(size: int, polls: int) -> float:
             for _ in range(polls):
                 await asyncio.sleep(CHANGE_EVERY.total_seconds())
                 before = coordinator.data
-                with _callbacks_timed() as spent:
+                with callbacks_timed() as spent:
                     await coordinator.async_refresh()
                     await hass.async_block_till_done()
                 assert coordinator.data is not before
@@ -183,18 +180,3 @@ def _steps(now: datetime) -> Iterator[datetime]:
     yield LONG_AGO
     for step in range(300):
         yield now + step * CHANGE_EVERY
-
-
-@contextmanager
-def _callbacks_timed() -> Iterator[list[float]]:
-    """Time every callback of the event loop, in seconds."""
-    spent: list[float] = []
-    run = asyncio.Handle._run  # noqa: SLF001  there is no public way to see them all
-
-    def timed(handle: asyncio.Handle) -> None:
-        begun = thread_time()
-        run(handle)
-        spent.append(thread_time() - begun)
-
-    with patch.object(asyncio.Handle, "_run", timed):
-        yield spent

@@ -5,13 +5,15 @@ from collections.abc import Callable, Coroutine, Mapping
 import logging
 import sys
 
-from . import change, delay, poll, scale, startup
+from . import boundary, change, delay, large, poll, scale, startup
 from .figures import Result
 
 MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "delay": delay.measure,
     "poll": poll.measure,
     "change": change.measure,
+    "large": large.measure,
+    "boundary": boundary.measure,
     "scale": scale.measure,
     "startup": startup.measure,
 }

@@ -4,9 +4,12 @@ The clock is the CPU time of this thread, the event loop's: what a machine that 
 nothing else to do takes by the clock on the wall.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median
 from time import thread_time
+from unittest.mock import patch
 
 
 async def in_turns(
@@ -20,3 +23,18 @@ async def in_turns(
             await run()
             spent[name].append(thread_time() - begun)
     return {name: median(seconds) for name, seconds in spent.items()}
+
+
+@contextmanager
+def callbacks_timed() -> Iterator[list[float]]:
+    """Time every callback of the event loop, in seconds."""
+    spent: list[float] = []
+    run = asyncio.Handle._run  # noqa: SLF001  there is no public way to see them all
+
+    def timed(handle: asyncio.Handle) -> None:
+        begun = thread_time()
+        run(handle)
+        spent.append(thread_time() - begun)
+
+    with patch.object(asyncio.Handle, "_run", timed):
+        yield spent

@@ -3,7 +3,7 @@
 Beside it a bare integration with as many sensors on as many devices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddEntitiesCallback
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -185,13 +186,15 @@ async def _bare(entities: int) -> float:
     async with home() as hass:
         gc.collect()
         begun = thread_time()
-        await _set_up_bare(hass, entities)
+        await set_up_bare(hass, map(BareSensor, range(entities)))
         spent = thread_time() - begun
         assert len(er.async_get(hass).entities) == entities
         return spent
 
 
-async def _set_up_bare(hass: HomeAssistant, entities: int) -> None:
+async def set_up_bare(hass: HomeAssistant, entities: Iterable[Entity]) -> None:
+    """Set up an integration that has these entities and nothing else."""
+
     async def set_up_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
         await hass.config_entries.async_forward_entry_setups(entry, ["sensor"])
         return True
@@ -201,7 +204,7 @@ async def _set_up_bare(hass: HomeAssistant, entities: int) -> None:
         entry: ConfigEntry,
         async_add_entities: AddEntitiesCallback,
     ) -> None:
-        async_add_entities(BareSensor(number) for number in range(entities))
+        async_add_entities(entities)
 
     mock_integration(hass, MockModule("bare", async_setup_entry=set_up_entry))
     mock_platform(hass, "bare.config_flow")
@@ -236,7 +239,7 @@ async def _weigh(sites: int) -> tuple[int, int]:
             await set_up(hass, url)
     async with home() as hass:
         with _weighed() as bare:
-            await _set_up_bare(hass, PER_SITE * sites)
+            await set_up_bare(hass, map(BareSensor, range(PER_SITE * sites)))
     return ours[0], bare[0]
 
 

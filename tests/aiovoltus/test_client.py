@@ -686,18 +686,36 @@ async def test_a_date_is_read_as_utc_or_not_at_all(
     ],
     ids=lambda content: repr(content[:12]),
 )
-def test_anything_that_is_not_json_is_refused(content: bytes) -> None:
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_anything_that_is_not_json_is_refused(content: bytes, in_steps: bool) -> None:
     with pytest.raises(VoltusFormatError, match="The answer is not JSON"):
-        decode(content)
+        decode(content, in_steps=in_steps)
 
 
-@given(st.binary() | st.text().map(str.encode))
-def test_any_bytes_are_json_or_a_format_error(content: bytes) -> None:
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(content=st.binary() | st.text().map(str.encode))
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_any_bytes_are_json_or_a_format_error(content: bytes, in_steps: bool) -> None:
     try:
-        decoded = decode(content)
+        decoded = decode(content, in_steps=in_steps)
     except VoltusFormatError:
         return
     assert decoded == json.loads(content)
+
+
+@given(ANY_JSON)
+def test_read_in_steps_any_json_says_the_same(value: object) -> None:
+    content = json.dumps(value).encode()
+    assert decode(content, in_steps=True) == decode(content)
 
 
 # Ids and addresses

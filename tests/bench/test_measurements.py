@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import change, delay, poll, scale, startup
+from bench import boundary, change, delay, large, poll, scale, startup
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -39,11 +39,22 @@ async def test_a_changed_poll_tells_the_one_change_both_ways() -> None:
     assert "1 of 2 x 10" in told(await change.measure((1, 2), rounds=2, polls=1))
 
 
+async def test_large_answers_are_taken_in_while_a_clock_ticks() -> None:
+    assert "block of the event loop, numbers" in told(await large.measure(size=5000))
+
+
 async def test_as_many_sensors_are_set_up_bare_as_by_us() -> None:
     result = await scale.measure({1: 1, 2: 1}, weighed=2)
 
     assert [size.entities for size in result.sizes] == [16, 22]
     assert "set-up per entity, 2 sites" in told(result)
+
+
+async def test_a_start_at_all_sites_is_written_and_others_are_answered() -> None:
+    result = await boundary.measure(sites=2, rounds=1, head_start=5)
+
+    assert len(result.last_on) == len(result.answers) == 1
+    assert "a start at all of 2 sites" in told(result)
 
 
 async def test_a_start_is_measured_in_a_process_of_its_own() -> None:

@@ -93,6 +93,60 @@ async def test_a_dispatch_comes_and_goes(
     ]
 
 
+async def test_an_automation_on_curtail_finds_all_that_belongs_to_it(
+    home: Home, voltus: LocalVoltus, entry_id: str
+) -> None:
+    companions = {
+        "active": "binary_sensor.riverside_cold_storage_dispatch_active",
+        "phase": "sensor.riverside_cold_storage_phase",
+        "commitment": "sensor.riverside_cold_storage_commitment",
+        "end": "sensor.riverside_cold_storage_curtailment_end",
+        "next": "sensor.riverside_cold_storage_next_start",
+    }
+    automation = {
+        "alias": "Note what is there",
+        "mode": "queued",
+        "triggers": [
+            {"trigger": "state", "entity_id": RIVERSIDE_CURTAIL, "to": ["on", "off"]}
+        ],
+        "actions": [
+            {
+                "event": "found",
+                "event_data": {
+                    key: f"{{{{ states('{entity_id}') }}}}"
+                    for key, entity_id in companions.items()
+                },
+            }
+        ],
+    }
+    path = "config/automation/config/note_what_is_there"
+    await home.api.request("POST", path, automation)
+    coming = dispatch({RIVERSIDE: 110}, starts_in=8, lasts=3)
+    async with home.signed_in() as listener, asyncio.timeout(60):
+        told = await listener.subscribe("subscribe_events", event_type="found")
+        publish(voltus, noted=coming)
+        found = [(await anext(told))["data"] for _ in range(2)]
+    await home.api.request("DELETE", path)
+
+    end = datetime.fromisoformat(str(coming["end_time"])).isoformat()
+    assert found == [
+        {
+            "active": "on",
+            "phase": "active",
+            "commitment": 110.0,
+            "end": end,
+            "next": "unknown",
+        },
+        {
+            "active": "off",
+            "phase": "idle",
+            "commitment": 0.0,
+            "end": "unknown",
+            "next": "unknown",
+        },
+    ]
+
+
 async def test_a_kill_in_the_middle_is_survived_without_voltus(
     home: Home, voltus: LocalVoltus, entry_id: str
 ) -> None:

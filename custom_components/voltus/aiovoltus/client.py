@@ -1,12 +1,13 @@
 """The conversation with Voltus' REST API, version 2022-04-15."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 import ipaddress
 import json
+from json import scanner
 from typing import Final, NoReturn, final, override
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
@@ -151,13 +152,27 @@ class VoltusClient:
         raise VoltusConnectionError(f"{url.host} {failure}")
 
 
-def decode(content: bytes) -> Json:
-    """Read JSON. Raises VoltusFormatError for anything else, NaN included."""
+def decode(content: bytes, *, in_steps: bool = False) -> Json:
+    """Read JSON. Raises VoltusFormatError for anything else, NaN included.
+
+    `in_steps` is slow, but lets other threads run in between, whatever the content: the
+    usual reader keeps them all waiting until it has read everything.
+    """
+    reader = _InSteps if in_steps else json.JSONDecoder
     try:
-        decoded: Json = json.loads(content, parse_constant=_no_number)
+        decoded: Json = json.loads(content, cls=reader, parse_constant=_no_number)
     except ValueError, RecursionError:
         raise VoltusFormatError("The answer is not JSON") from None
     return decoded
+
+
+class _InSteps(json.JSONDecoder):
+    """Reads each value by a step in Python."""
+
+    def __init__(self, *, parse_constant: Callable[[str], object]) -> None:
+        super().__init__(parse_constant=parse_constant)
+        # What json itself uses where it has no reader in C; typeshed leaves it out.
+        self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]
 
 
 def parse_origin(text: str) -> str:
@@ -203,7 +218,7 @@ def _is_near(host: str) -> bool:
 
 async def _read(response: ClientResponse) -> bytes:
     size, chunks = 0, []
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > _LARGEST_BODY:
             raise VoltusConnectionError(
