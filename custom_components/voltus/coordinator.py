@@ -1,7 +1,7 @@
 """When to look, and whom to tell."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NoReturn, final, override
@@ -35,6 +35,7 @@ from .aiovoltus.reconcile import KnownSites
 from .aiovoltus.schedule import Look, look
 from .announcing.announcer import Announcer
 from .asking.conversation import Conversation
+from .asking.once_more import OnceMore
 from .const import DOMAIN, LOGGER
 from .remembering.log import Log
 from .remembering.memory import Memory, MemoryStore
@@ -83,6 +84,15 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self.conversation = Conversation(hass, self, self.origin, self.recent)
         self._floor: ClockFloor | None = None
         self._began = self.now()
+        self._once_more = OnceMore(
+            hass,
+            self.conversation,
+            may_ask=lambda: (
+                not (self.conversation.must_wait or entry.pref_disable_polling)
+            ),
+            start=self._in_background,
+            look=lambda: self._look(self.now()),
+        )
         self.states = States()
         self.adding = asyncio.Lock()
         self._showing = asyncio.Lock()
@@ -205,8 +215,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @callback
     def async_refresh_soon(self) -> None:
         """Poll in the background, out of turn."""
+        self._in_background(self.async_refresh())
+
+    def _in_background(self, poll: Coroutine[object, object, None]) -> None:
         self.config_entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{self.name} poll", eager_start=True
+            self.hass, poll, f"{self.name} poll", eager_start=True
         )
 
     @callback
@@ -258,6 +271,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Stop polling, looking and announcing."""
         await super().async_shutdown()
         self._disarm()
+        self._once_more.stop()
         self._issues.show(self.name, {})
 
     @override
@@ -325,9 +339,14 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._looked_at = now
         changed = not self._still_true(now)
         if changed:
+            seen = look(self._memory.known, self._policy, now)
+            last: Look | None = self.data
+            if last and self._once_more.holds_back(last, seen):
+                return
             self._note_boundary(now)
-            self.data = look(self._memory.known, self._policy, now)
+            self.data = seen
         self._arm(now)
+        self._once_more.ask_ahead(self.data, now)
         if changed or write:
             self.config_entry.async_create_task(
                 self.hass, self._show(), f"{self.name} states"
@@ -386,12 +405,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Look again at the next boundary, or after one tick at the latest."""
         self._disarm()
         tick = now + self.poll_interval
+        due = self._once_more.due(self.data)
         # The timer goes by the clock, which `now` may be ahead of.
         ahead = now - utcnow()
         self._unsub_timer = async_track_point_in_utc_time(
             self.hass,
             HassJob(self._on_timer, f"{self.name} boundary", cancel_on_shutdown=True),
-            min(self.data.until or tick, tick) - ahead,
+            min(filter(None, (self.data.until, due, tick))) - ahead,
         )
 
     def _disarm(self) -> None:

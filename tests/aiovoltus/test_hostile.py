@@ -10,6 +10,7 @@ from random import Random
 import tracemalloc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import AsyncMock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -459,11 +460,9 @@ class _Session:
     async def request(
         self, _method: str, _url: URL, **_: Any
     ) -> AsyncIterator[SimpleNamespace]:
-        self._answer.content = SimpleNamespace(iter_any=self._parts)
+        parts = [self._body, b""]
+        self._answer.content = SimpleNamespace(readany=AsyncMock(side_effect=parts))
         yield self._answer
-
-    async def _parts(self) -> AsyncIterator[bytes]:
-        yield self._body
 
 
 _envelopes = st.fixed_dictionaries(

@@ -16,6 +16,8 @@ type Turn = tuple[str, frozenset[str], bool]  # which way, sites, and the accoun
 SECOND = timedelta(seconds=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 OVER = ("ended", "cancelled")
+PHASES = ("idle", "scheduled", "preparing", "active")
+PREPARING = 2
 RANK = {"ended": 0, "cancelled": 0, "scheduled": 1, "active": 2}
 
 
@@ -143,6 +145,7 @@ class Oracle:
     wanted: list[str] = field(default_factory=list)
     expected: list[Telling] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    phases: Mapping[str, int] | None = None
 
     # What outlives a crash
 
@@ -156,6 +159,7 @@ class Oracle:
     def recall(self, memory: Oracle) -> None:
         """Go on from what was on the disk."""
         self.known = deepcopy(memory.known)
+        self.phases = None
         for each in self.known.values():
             each.older_since = None
         self.listed, self.told, self.counts, self.curtailing, self.sites = (
@@ -376,8 +380,25 @@ class Oracle:
 
     # What has to be told
 
+    def waits(self, now: datetime) -> bool:
+        """Whether time lets sites go, and does nothing else: an answer may come first."""
+        before, after = self.phases or {}, self._phases(now)
+        let_go = {s for s in before if before[s] >= PREPARING > after.get(s, 0)}
+        rises = any(after[site] > before.get(site, 0) for site in after)
+        return not rises and any(
+            each.version.end_time
+            and each.version.end_time <= now < each.version.end_time + SECOND
+            and each.version.sites.keys() & let_go
+            for each in self.known.values()
+            if each.version.status(now) == "ended"
+        )
+
+    def _phases(self, now: datetime) -> dict[str, int]:
+        return {site: PHASES.index(self.site(site, now).phase) for site in self.sites}
+
     def look(self, now: datetime) -> None:
         """Note what has to be told at this instant, in the order of telling."""
+        self.phases = self._phases(now)
         if not self.announcing:
             return
         self.looks += 1

@@ -110,7 +110,8 @@ class Look:
     everyone else is idle. `until` is the next instant at which time alone changes
     something. `released` are the open-ended dispatches that are under way but no longer
     believed, since contact with them was lost for too long; `open_ended` tells whether
-    any dispatch that is not over has no end.
+    any dispatch that is not over has no end. `turns` is the next instant at which time
+    alone may turn a site.
     """
 
     snapshot: Snapshot
@@ -119,6 +120,7 @@ class Look:
     released: frozenset[str]
     open_ended: bool = field(compare=False)
     until: datetime | None = field(compare=False)
+    turns: datetime | None = field(compare=False)
     at: datetime = field(compare=False)
 
     def curtailment(self, site_id: str | None) -> Curtailment:
@@ -197,7 +199,35 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
         released=released,
         open_ended=bool(expiries),
         until=_next_boundary(live, policy, expiries.values(), now),
+        turns=_next_boundary(filter(policy.lets_through, live), policy, (), now),
         at=now,
+    )
+
+
+def just_ended(before: Look, after: Look) -> frozenset[str]:
+    """Return the dispatches by whose end, less than a second ago, sites are let go.
+
+    None if anything but time is behind it, or if time brings a start as well.
+    """
+    let_go = before.curtailing - after.curtailing
+    if (
+        before.snapshot.dispatches is not after.snapshot.dispatches
+        or before.policy is not after.policy
+        or any(_rises(before, after, site_id) for site_id in after.curtailments)
+    ):
+        return frozenset()
+    behind = {i for site_id in let_go for i in before.curtailment(site_id).by_dispatch}
+    ends = {i: after.snapshot.dispatches[i].end_time for i in behind}
+    return frozenset(
+        i for i, end in ends.items() if end and end <= after.at < end + TOUCHING
+    )
+
+
+def _rises(before: Look, after: Look, site_id: str | None) -> bool:
+    """Whether a site is nearer to its curtailment, or deeper in it, than before."""
+    order = [*Phase]
+    return order.index(after.curtailment(site_id).phase) > order.index(
+        before.curtailment(site_id).phase
     )
 
 

@@ -127,6 +127,7 @@ class Conversation:
         self.requests = 0
         self._asker = origin, ""
         hass.data.setdefault(_BACKOFFS, {})
+        self._polling = asyncio.Lock()
         self.key_doubt = KeyDoubt()
         self.clock_skew = ClockSkew()
         self.sites_due: datetime | None = None
@@ -165,8 +166,13 @@ class Conversation:
     async def poll(self) -> None:
         """Ask for all dispatches, then for those that are missing, and for the sites.
 
-        Raises VoltusError if there was no list of dispatches.
+        One poll waits for the one before. Raises VoltusError if there was no list of
+        dispatches.
         """
+        async with self._polling:
+            await self._poll()
+
+    async def _poll(self) -> None:
         at, begun = self._account.now(), self._hass.loop.time()
         try:
             unchanged = await self._ask_for_all()
