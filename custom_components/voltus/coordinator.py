@@ -76,7 +76,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self.log = Log(hass, entry.entry_id)
         self._announcer = Announcer(hass, entry.entry_id, self.log)
         self.recent = RecentActivity()
-        self._persistence = Persistence(hass, entry, self.log)
+        self._persistence = Persistence(hass, entry.entry_id, self.log)
         self._memory = Memory(entry.data[CONF_URL])
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
@@ -429,9 +429,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _remember(self, now: datetime) -> None:
         """Save what has changed at once, and how far an open end may be believed."""
-        self._persistence.save_changes(
-            self._memory, now, open_ended=self.data.open_ended
-        )
+        open_ended = self.data.open_ended
+        for write in self._persistence.due_writes(
+            self._memory, now, open_ended=open_ended
+        ):
+            self.config_entry.async_create_task(self.hass, write, f"{self.name} save")
 
     def _show_issues(self, now: datetime) -> None:
         self._issues.show(

@@ -15,6 +15,18 @@ from ..certification.verdict import verdicts
 from .encoding import dispatch_as_json, dispatch_from_json, texts, typed
 from .files import CheckedStore, async_load_or_set_aside
 
+LOG_KEEPS = timedelta(days=90)
+LOG_ROWS = 2000
+
+
+def _optional(read: Callable[[object], object]) -> Callable[[object], object]:
+    return lambda value: None if value is None else read(value)
+
+
+def _number(value: object) -> float:
+    return value if type(value) is float else typed(int, value)
+
+
 _FIELDS: Mapping[str, Callable[[object], object]] = {
     "announced": parse_time,
     "type": partial(typed, str),
@@ -25,13 +37,16 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "test": partial(typed, bool),
     "actionable": partial(typed, bool),
     "received": parse_time,
+    "moment": _optional(parse_time),
+    "start_time": _optional(parse_time),
+    "end_time": _optional(parse_time),
+    "late_seconds": _optional(_number),
+    "delay_seconds": _optional(_number),
     "sites": texts,
     "dispatch_ids": texts,
     "scenario": partial(typed, str),
 }
 """What a field of a row must be, if it is there. Each raises ValueError."""
-LOG_KEEPS = timedelta(days=90)
-LOG_ROWS = 2000
 
 
 @final

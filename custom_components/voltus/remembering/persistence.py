@@ -1,10 +1,9 @@
 """When what is known is written: at once, and again until it is on the disk."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from ..const import LOGGER
@@ -25,12 +24,10 @@ class Persistence:
     next look; a repair issue says so meanwhile.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, log: Log) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str, log: Log) -> None:
         """Use the files of this entry; nothing is read yet."""
-        self._hass = hass
-        self._entry = entry
         self._log = log
-        self._store = MemoryStore(hass, entry.entry_id)
+        self._store = MemoryStore(hass, entry_id)
         self._saved: Memory | None = None
         self._saved_at: datetime | None = None
         self._log_due: datetime | None = None
@@ -46,13 +43,18 @@ class Persistence:
             self._log.take_up(memory.unlogged)
         return memory
 
-    def save_changes(self, memory: Memory, now: datetime, *, open_ended: bool) -> None:
-        """Write what has changed, and how far an open end may be believed."""
+    def due_writes(
+        self, memory: Memory, now: datetime, *, open_ended: bool
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """Return the writes to be run now: of what has changed, and of what was refused.
+
+        While an end is open, how far it may be believed counts as a change now and then.
+        """
         memory = memory.with_unlogged(self._log.unlogged)
         if self._is_due(memory, now, open_ended=open_ended):
-            self._run(self._async_write(memory, now), "save")
+            yield self._async_write(memory, now)
         if self._log_is_due(now):
-            self._run(self._async_write_log(), "save log")
+            yield self._async_write_log()
 
     async def async_save(self, memory: Memory, now: datetime) -> None:
         """Write everything that outlives us."""
@@ -79,9 +81,6 @@ class Persistence:
         if self._log_due is None or self._log_due - now > LOG_DELAY:
             self._log_due = now + LOG_DELAY
         return now >= self._log_due
-
-    def _run(self, write: Coroutine[Any, Any, None], what: str) -> None:
-        self._entry.async_create_task(self._hass, write, f"{self._entry.title} {what}")
 
     async def _async_write(self, memory: Memory, now: datetime) -> None:
         self._saved, self._saved_at = memory, now
