@@ -79,7 +79,7 @@ def stored(file: Path) -> Any:
 def not_written(harness: Harness) -> Mapping[str, str] | None:
     """Return what the repair issue says of files that cannot be written, if there is one."""
     issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, "not_written")
-    return issue and issue.translation_placeholders
+    return issue.translation_placeholders if issue else None
 
 
 async def log(harness: Harness) -> dict[str, Any]:
