@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import CoreState
+from homeassistant.core import CoreState, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
@@ -193,7 +193,9 @@ async def test_a_board_that_boots_with_an_earlier_time_holds_what_is_running(
     harness.publish(wire_dispatch("d1", at(-5), at(10)))
     await harness.set_up()
     turns: list[str] = []
-    async_dispatcher_connect(harness.hass, TOLD, callback(lambda kind, _: turns.append(kind)))
+    async_dispatcher_connect(
+        harness.hass, TOLD, callback(lambda kind, _: turns.append(kind))
+    )
     disk = harness.disk()
     harness.voltus.faults = Faults(status=500)
     harness.freezer.move_to(boots_at)
@@ -245,7 +247,9 @@ async def test_a_clock_set_forward_back_and_forward_repeats_no_curtailment(
     harness.publish(wire_dispatch("d1", at(60), at(120)))
     await harness.set_up()
     turns: list[str] = []
-    async_dispatcher_connect(harness.hass, TOLD, callback(lambda kind, _: turns.append(kind)))
+    async_dispatcher_connect(
+        harness.hass, TOLD, callback(lambda kind, _: turns.append(kind))
+    )
     for minute in (70, 5, 30, 70, 5, 65):
         await harness.move_to(at(minute))
     assert turns == ["started", "curtailment_started"]
