@@ -51,6 +51,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bo
 async def async_unload_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bool:
     """Stop an account, and keep what is known for the next time."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        # Nothing is told or written any more: the next run may be reading already.
+        await entry.runtime_data.async_shutdown()
     await entry.runtime_data.async_save()
     return unloaded
 

@@ -187,9 +187,7 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> dict[str, Any]:
         """Try an address and a key, and return what to store. Raises _InputError."""
         data = _account(user_input)
-        others = (each for each in self._async_current_entries() if each is not entry)
-        if any({**other.data} == data for other in others):
-            raise _InputError(CONF_API_KEY, "already_configured")
+        self._refuse_a_second(data, entry)
         client = VoltusClient(
             async_get_clientsession(self.hass), data[CONF_URL], data[CONF_API_KEY]
         )
@@ -200,9 +198,19 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
             raise _InputError(
                 "base", next(name for kind, name in ERRORS if isinstance(err, kind))
             ) from err
+        # Another flow may have been quicker.
+        self._refuse_a_second(data, entry)
         if entry and _is_another_account(entry, data[CONF_URL], answer.sites):
             raise _InputError(CONF_API_KEY, "wrong_account")
         return data
+
+    def _refuse_a_second(
+        self, data: Mapping[str, Any], entry: VoltusConfigEntry | None
+    ) -> None:
+        """Raise _InputError if another entry has this address and key."""
+        others = (each for each in self._async_current_entries() if each is not entry)
+        if any({**other.data} == data for other in others):
+            raise _InputError(CONF_API_KEY, "already_configured")
 
 
 class VoltusOptionsFlow(OptionsFlow):

@@ -28,6 +28,7 @@ from .aiovoltus.errors import (
     VoltusError,
 )
 from .aiovoltus.models import (
+    Json,
     Site,
     Snapshot,
 )
@@ -38,11 +39,11 @@ from .asking.conversation import Conversation
 from .asking.once_more import OnceMore
 from .const import DOMAIN, LOGGER
 from .remembering.log import Log
-from .remembering.memory import Memory, MemoryStore
+from .remembering.memory import Memory
+from .remembering.persistence import Persistence
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 
-REMEMBER_CONTACT_EVERY: Final = timedelta(minutes=5)
 SITES_RETRY: Final = timedelta(minutes=5)
 SMALL_STEP_BACK: Final = timedelta(minutes=1)
 CLOSE: Final = timedelta(seconds=TOLERABLE_SKEW)
@@ -76,10 +77,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self.log = Log(hass, entry.entry_id)
         self._announcer = Announcer(hass, entry.entry_id, self.log)
         self.recent = RecentActivity()
-        self._store = MemoryStore(hass, entry.entry_id)
+        self._persistence = Persistence(hass, entry.entry_id, self.log)
         self._memory = Memory(entry.data[CONF_URL])
-        self._saved: Memory | None = None
-        self._saved_at: datetime | None = None
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
         self._floor: ClockFloor | None = None
@@ -165,12 +164,15 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         return InternalState(self._memory, self._looked_at, self._may_announce)
 
     async def async_load(self) -> bool:
-        """Take up what an earlier run has left. Return whether there was anything."""
-        await self.log.async_load(self.origin)
-        memory = await self._store.async_load(self._memory.origin)
+        """Take up what an earlier run has left. Return whether there was anything.
+
+        Raises NotReadError if the disk does not give it: to start as if nothing were
+        known would forget a dispatch under way, and soon overwrite what is known of it.
+        """
+        memory = await self._persistence.async_load(self.origin)
         if memory is None or memory.known.listed is None:
             return False
-        self._memory = self._saved = memory
+        self._memory = memory
         self._floor = ClockFloor(memory.latest, self.hass.loop.time())
         self._began = self.now()
         self.conversation.resume(memory.known)
@@ -253,10 +255,15 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._look(self.now())
 
     async def async_save(self) -> None:
-        """Write everything that outlives us."""
-        self._saved, self._saved_at = self._memory, self.now()
-        await self._store.async_save(self._memory)
-        await self.log.async_save()
+        """Write everything that outlives us, once what is being told is told."""
+        async with self._showing:
+            await self._persistence.async_save(self._memory, self.now())
+
+    @callback
+    def async_log(self, row: dict[str, Json], now: datetime) -> None:
+        """Log what was done by hand, and save it at once."""
+        self.log.async_add(row, now)
+        self._remember(now)
 
     @callback
     def async_apply_entry(self) -> None:
@@ -442,20 +449,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _remember(self, now: datetime) -> None:
         """Save what has changed at once, and how far an open end may be believed."""
-        memory, saved = self._memory, self._saved
-        due = self._saved_at is None or now - self._saved_at >= REMEMBER_CONTACT_EVERY
-        if (
-            saved is None
-            or saved.known.dispatches is not memory.known.dispatches
-            or saved.known.traces is not memory.known.traces
-            or saved.told is not memory.told
-            or saved.known_sites is not memory.known_sites
-            or (due and self.data.open_ended)
+        open_ended = self.data.open_ended
+        for write in self._persistence.due_writes(
+            self._memory, now, open_ended=open_ended
         ):
-            self._saved, self._saved_at = memory, now
-            self.config_entry.async_create_task(
-                self.hass, self._store.async_save(memory), f"{self.name} save"
-            )
+            self.config_entry.async_create_task(self.hass, write, f"{self.name} save")
 
     def _show_issues(self, now: datetime) -> None:
         self._issues.show(

@@ -32,14 +32,17 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRequestError,
 )
 from custom_components.voltus.aiovoltus.models import (
+    DispatchSite,
     Json,
     Listing,
+    Refusal,
     can_be_asked_for,
     parse_dispatch,
     parse_listing,
 )
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
+from sandbox.wire import Answer
 from tests.builders import NOON, at, wire_dispatch
 
 KEY = "k3y-that-nobody-may-see"
@@ -853,3 +856,64 @@ def test_any_text_is_an_origin_or_refused(text: str) -> None:
         return
     assert parse_origin(origin) == origin
     assert re.fullmatch(r"https?://[^/?#@]+", origin)
+
+
+# A host that echoes the key
+
+SLASHED = "k3y/that/nobody/may/see"
+WRITINGS: dict[str, Callable[[str], bytes]] = {
+    "plainly": lambda text: text.encode(),
+    "with escaped slashes": lambda text: text.replace("/", "\\/").encode(),
+    "by numbers": lambda text: text.replace("k", "\\u006b").encode(),
+    "in UTF-16": lambda text: text.encode("utf-16"),
+}
+every_writing = pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+
+
+@every_writing
+@every_method
+async def test_an_echoed_key_is_in_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+    session: ClientSession,
+    url: str,
+    call: Call,
+    write: Callable[[str], bytes],
+) -> None:
+    echo = write(json.dumps({"type": "Bad", "message": f"({SLASHED}) is no key"}))
+    monkeypatch.setattr(LocalVoltus, "answer", lambda *_: Answer(status=400, body=echo))
+    error = await failure(call, VoltusClient(session, url, SLASHED))
+    assert str(error).endswith("(...) is no key")
+    assert isinstance(error, VoltusRequestError)
+
+
+@every_writing
+async def test_an_echoed_key_is_in_nothing_that_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+    session: ClientSession,
+    url: str,
+    write: Callable[[str], bytes],
+) -> None:
+    item = {**wire_dispatch("d1"), "metadata": {f"a{SLASHED}": [{"b": SLASHED}]}}
+    item["sites"] = [{"id": SLASHED, "name": f"{SLASHED}!", "commitment": SLASHED}]
+    client = VoltusClient(session, url, SLASHED)
+    body = write(json.dumps(item))
+    monkeypatch.setattr(LocalVoltus, "answer", lambda *_: Answer(body=body))
+    refusals: list[Refusal] = []
+    dispatch = parse_dispatch(await client.dispatch("d1"), {}, NOON, refusals)
+    assert dispatch
+    assert dispatch.metadata == {"a...": [{"b": "..."}]}
+    assert dispatch.sites == (DispatchSite("...", "...!", "", None),)
+    assert [refusal.value for refusal in refusals] == ["'...'", "None"]
+
+    sites = write(json.dumps({"sites": [{"id": "s1", "name": SLASHED}]}))
+    monkeypatch.setattr(LocalVoltus, "answer", lambda *_: Answer(body=sites))
+    assert (await client.sites()).sites["s1"].name == "..."
+    everything = client.without_key(decode(sites), sites)
+    assert everything == {"sites": [{"id": "s1", "name": "..."}]}
+
+
+def test_a_key_that_any_text_may_have_is_left_in_it(session: ClientSession) -> None:
+    client = VoltusClient(session, "http://localhost", PUBLIC_KEY)
+    assert client.without_key({"name": "secret"}, b'{"name": "secret"}') == {
+        "name": "secret"
+    }

@@ -210,6 +210,35 @@ async def test_the_same_account_twice_is_refused(harness: Harness) -> None:
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
+async def test_of_two_forms_submitted_at_once_one_makes_an_entry(
+    harness: Harness,
+) -> None:
+    forms = [await start(harness), await start(harness)]
+    results = await asyncio.gather(
+        *(fill_in(harness, form, url=harness.url, api_key=NEW_KEY) for form in forms)
+    )
+    assert len(harness.hass.config_entries.async_entries(DOMAIN)) == 2
+    (created,) = [r for r in results if r["type"] is FlowResultType.CREATE_ENTRY]
+    (refused,) = [r for r in results if r is not created]
+    assert refused["errors"] == {CONF_API_KEY: "already_configured"}
+
+
+async def test_a_key_that_two_entries_are_given_at_once_goes_to_one(
+    harness: Harness,
+) -> None:
+    harness.voltus.accounts["rotated"] = harness.voltus.accounts[KEY]
+    other = MockConfigEntry(
+        domain=DOMAIN, data={CONF_URL: harness.url, CONF_API_KEY: NEW_KEY}
+    )
+    other.add_to_hass(harness.hass)
+    forms = [
+        await entry.start_reauth_flow(harness.hass) for entry in (harness.entry, other)
+    ]
+    await asyncio.gather(*(fill_in(harness, form, api_key="rotated") for form in forms))
+    keys = [entry.data[CONF_API_KEY] for entry in (harness.entry, other)]
+    assert keys.count("rotated") == 1
+
+
 @pytest.mark.parametrize(("fault", "error"), ANSWERS.values(), ids=ANSWERS.keys())
 async def test_a_failed_check_is_shown_and_can_be_tried_again(
     harness: Harness, fault: Faults, error: str

@@ -1,21 +1,42 @@
 """What is kept on disk, and what a damaged disk does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import STORAGE_DIR
 import pytest
 
-from custom_components.voltus.aiovoltus.models import Json, Site, Snapshot, Trace
+from custom_components.voltus.aiovoltus.models import (
+    Json,
+    Meter,
+    Site,
+    Snapshot,
+    Trace,
+)
 from custom_components.voltus.aiovoltus.reconcile import KnownSites
-from custom_components.voltus.remembering.files import async_files
-from custom_components.voltus.remembering.log import LOG_KEEPS, LOG_ROWS, Log
-from custom_components.voltus.remembering.memory import Memory, MemoryStore, Told
+from custom_components.voltus.remembering.encoding import dispatch_as_json
+from custom_components.voltus.remembering.files import UNREADABLE, async_files
+from custom_components.voltus.remembering.log import (
+    LOG_KEEPS,
+    LOG_ROWS,
+    Log,
+    Unlogged,
+    _log_content,
+)
+from custom_components.voltus.remembering.memory import (
+    Memory,
+    MemoryStore,
+    Told,
+    _memory,
+    _memory_json,
+)
 from tests.builders import NOON, at, dispatch
 
 from .real_disk import hass_config_dir, hass_storage  # noqa: F401  fixtures
@@ -140,6 +161,9 @@ DAMAGES: dict[str, Callable[[str], str]] = {
     "a time without a zone": _inner(absent_since={"s1": "2026-07-15T12:00:00"}),
     "no time of what was told": _inner("told", at=None),
     "no count of what was told": _inner("told", tellings={"d1": 1}),
+    "a site whose id is true": _inner(
+        sites=[{"id": True, "name": "S", "customer_location_id": "", "meters": []}]
+    ),
 }
 
 
@@ -272,3 +296,83 @@ async def test_a_damaged_log_is_set_aside(
     await again.async_load(ORIGIN)
     assert again.rows == []
     assert (disk / "voltus.account.log.set-aside").exists()
+
+
+def _leaves(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Return of each value in the content where it is: in what, and by which key.
+
+    A dispatch is read field by field and forgives, so it is left out.
+    """
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        if key != "wire":
+            yield content, key
+            if isinstance(value, dict | list):
+                yield from _leaves(value)
+
+
+def _assert_every_field_has_its_type(
+    content: Any, read: Callable[[Any], object], nullable: Collection[str]
+) -> None:
+    read(content)
+    for part, key in list(_leaves(content)):
+        before = part[key]
+        numbers = isinstance(before, int | float) and not isinstance(before, bool)
+        for other in (True, 7, "x", None, ["x"], {"x": 7}):
+            if type(other) is type(before) or (numbers and other == 7):
+                continue
+            if other is None and key in nullable:
+                continue
+            part[key] = other
+            with pytest.raises(UNREADABLE):
+                raise AssertionError(f"{key} was read from {other}: {read(content)}")
+        part[key] = before
+    read(content)
+
+
+def test_every_field_of_the_memory_is_read_by_its_type() -> None:
+    row = {**_row("started", 0), "test": False}
+    memory = replace(
+        MEMORY,
+        known_sites=replace(
+            MEMORY.known_sites,
+            sites={"s1": Site("s1", "Site", "", (Meter("m1", "Meter", "load"),))},
+        ),
+        unlogged=Unlogged(7, (row,)),
+    )
+    content = json.loads(json_bytes(_memory_json(memory, dispatch_as_json)))
+    nullable = ("listed", "first_missing", "told", "unlogged")
+    _assert_every_field_has_its_type(content, _memory, nullable)
+
+
+def test_every_field_of_the_log_is_read_by_its_type() -> None:
+    rows: list[Json] = [
+        {
+            **_row("started", 0),
+            "received": NOON.isoformat(),
+            "moment": NOON.isoformat(),
+            "change_id": "abc",
+            "status": "active",
+            "test": False,
+            "actionable": True,
+            "start_time": NOON.isoformat(),
+            "end_time": at(60).isoformat(),
+            "late_seconds": 0.5,
+            "delay_seconds": 0,
+            "count": 2,
+        },
+        {
+            "announced": NOON.isoformat(),
+            "type": "curtailment_started",
+            "sites": ["s1"],
+            "dispatch_ids": ["d1"],
+        },
+    ]
+    content = {
+        "origin": ORIGIN,
+        "rows": rows,
+        "past": [dispatch_as_json(dispatch("d1"))],
+        "added": 5,
+    }
+    nullable = ("moment", "start_time", "end_time", "late_seconds", "delay_seconds")
+    _assert_every_field_has_its_type(content, _log_content, nullable)

@@ -91,6 +91,20 @@ async def test_the_key_is_in_the_entry_and_nowhere_else(
     assert harness.entry.data["api_key"] == KEY
 
 
+async def test_a_key_in_a_field_that_cannot_be_read_is_not_logged(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {**wire_dispatch("d1", at(-10), at(600)), "end_time": f"after {KEY}"}
+    odd["program"] = {"id": 1, "name": KEY}
+    harness.publish(odd)
+    await harness.set_up()
+    await harness.move_to(at(1))
+    assert harness.curtails("s1")
+    assert "end_time cannot be read ('after ...')" in caplog.text
+    assert KEY not in caplog.text
+    assert KEY not in _kept(harness)
+
+
 @pytest.fixture
 async def load(hass: HomeAssistant) -> str:
     """Return a load that is on."""

@@ -230,6 +230,11 @@ def test_every_issue_has_a_text_and_its_placeholders() -> None:
         texts = TEXTS["issues"][constant(call.args[0])]
         assert texts["title"]
         assert texts.keys() == {"title", "fix_flow" if fixable else "description"}
+    for call in calls("async_create_issue"):
+        if key := constant(keywords(call)["translation_key"]):
+            filled = keywords(call)["translation_placeholders"]
+            assert isinstance(filled, ast.Dict)
+            raised[key] = {constant(name) for name in filled.keys if name}
     assert raised == {
         key: {name for _, text in leaves(texts) for name in placeholders(text)}
         for key, texts in TEXTS["issues"].items()

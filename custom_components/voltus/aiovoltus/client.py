@@ -16,7 +16,6 @@ from yarl import URL
 from .errors import (
     VoltusAuthError,
     VoltusConnectionError,
-    VoltusError,
     VoltusFormatError,
     VoltusNotFoundError,
     VoltusRateLimitError,
@@ -31,6 +30,8 @@ PUBLIC_KEY: Final = "secret"
 _VERSION = "2022-04-15"
 _TIMEOUT = ClientTimeout(total=10)
 _LARGEST_BODY = 10 * 1024 * 1024
+# Shorter ones may be part of any text, and none of Voltus' is but the public one.
+_SHORTEST_KEY = 8
 _RATE_LIMIT = ("limit", "remaining", "reset")
 
 
@@ -73,11 +74,26 @@ class VoltusClient:
         return f"VoltusClient({str(self._base)!r})"
 
     async def dispatches(self) -> bytes:
-        """Return the body of `GET /dispatches`, for `decode` and `parse_listing`.
+        """Return the body of `GET /dispatches`, to decode for `parse_listing`.
 
-        It is left undecoded so that the same bytes need not be read twice.
+        It is left undecoded so that the same bytes need not be read twice; what they
+        are decoded to has to go through `without_key`.
         """
         return await self._request("GET", "dispatches")
+
+    def without_key(self, decoded: Json, content: bytes) -> Json:
+        """Return what `content` was decoded to, with the key cut from all its texts.
+
+        A host that echoes the key must get it into no log, name or error. That can be
+        seen only after decoding: JSON may write any character of it by an escape.
+        """
+        key = self._api_key
+        # What hides it there: an escape, or an encoding of more than one byte.
+        seen = any(each in content for each in (key.encode(), b"\\", b"\0"))
+        return _cut(key, decoded) if seen and len(key) >= _SHORTEST_KEY else decoded
+
+    def _decode(self, content: bytes) -> Json:
+        return self.without_key(decode(content), content)
 
     async def dispatch(self, dispatch_id: str) -> Json:
         """Return the decoded answer of `GET /dispatches/{id}`, for `parse_dispatch`.
@@ -86,11 +102,11 @@ class VoltusClient:
         """
         if not can_be_asked_for(dispatch_id):
             raise VoltusRequestError("This id cannot be part of an address")
-        return decode(await self._request("GET", "dispatches", dispatch_id))
+        return self._decode(await self._request("GET", "dispatches", dispatch_id))
 
     async def sites(self) -> SiteList:
         """Return the sites that the key may see."""
-        return parse_sites(decode(await self._request("GET", "sites")))
+        return parse_sites(self._decode(await self._request("GET", "sites")))
 
     async def create_test_dispatch(
         self,
@@ -144,12 +160,34 @@ class VoltusClient:
                 response.status, len(content), _date(response), _rate_limit(response)
             )
             if not 200 <= response.status < 300:
-                # A host that echoes the key must not get it into a log.
-                _refuse(response, content.replace(self._api_key.encode(), b"..."))
+                try:
+                    payload = self._decode(content)
+                except VoltusFormatError:
+                    payload = None
+                _refuse(response, payload)
             return content
         # Raised out here because the errors of aiohttp carry the request and with it
         # the key: they may not even be the context of ours.
         raise VoltusConnectionError(f"{url.host} {failure}")
+
+
+def _cut(secret: str, decoded: Json) -> Json:
+    """Return JSON with a secret cut from all its texts, however deep."""
+    whole: list[Json] = [decoded]
+    parts: list[list[Json] | dict[str, Json]] = [whole]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            for name in [name for name in part if secret in name]:
+                part[name.replace(secret, "...")] = part.pop(name)
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for place, value in [*items]:
+            if isinstance(value, str):
+                if secret in value:
+                    part[place] = value.replace(secret, "...")
+            elif isinstance(value, dict | list):
+                parts.append(value)
+    return whole[0]
 
 
 def decode(content: bytes, *, in_steps: bool = False) -> Json:
@@ -228,10 +266,10 @@ async def _read(response: ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _refuse(response: ClientResponse, content: bytes) -> NoReturn:
+def _refuse(response: ClientResponse, payload: Json) -> NoReturn:
     """Raise the error that an answer other than 200 stands for."""
     status, host = response.status, response.url.host
-    kind, message = _envelope(content)
+    kind, message = _envelope(payload)
     if status == HTTPStatus.UNAUTHORIZED or (
         status == HTTPStatus.FORBIDDEN and kind == "Unauthorized"
     ):
@@ -252,12 +290,8 @@ def _refuse(response: ClientResponse, content: bytes) -> NoReturn:
     raise VoltusRequestError(f"{host}: {message}")
 
 
-def _envelope(content: bytes) -> tuple[str | None, str]:
+def _envelope(payload: Json) -> tuple[str | None, str]:
     """Return type and message of Voltus' error envelope; no type without one."""
-    try:
-        payload = decode(content)
-    except VoltusError:
-        payload = None
     if not isinstance(payload, dict):
         return None, ""
     kind, message = payload.get("type"), payload.get("message")

@@ -261,9 +261,11 @@ class Conversation:
     async def _read(self, content: bytes, now: datetime) -> Listing:
         """Read a list; a large one where it keeps nobody waiting."""
         known, last = self._account.known.dispatches, self._listing
+        client = self.client
 
         def read() -> Listing:
-            return parse_listing(decoded(content), known, now, last)
+            payload = client.without_key(decoded(content), content)
+            return parse_listing(payload, known, now, last)
 
         if len(content) <= ON_THE_LOOP:
             return read()

@@ -113,9 +113,11 @@ async def run_scenario(
                 "lead_time": f"{reaction.lead_time.total_seconds() / 60:g}"
             },
         )
-    with _asking():
-        await account.conversation.client.post_scenario(as_request(posted))
-    account.log.async_add(as_row(posted), now)
+    # A reload has to wait, or the scenario would be in the log that it has just ended.
+    async with account.config_entry.setup_lock:
+        with _asking():
+            await account.conversation.client.post_scenario(as_request(posted))
+        account.async_log(as_row(posted), now)
     return _scenario(posted, account)
 
 

@@ -16,6 +16,21 @@ from ..aiovoltus.models import (
 )
 
 
+def typed[T](kind: type[T], value: object) -> T:
+    """Return a value of exactly this type.
+
+    Raises ValueError for any other: true is no number, and no number is a text.
+    """
+    if type(value) is not kind:
+        raise ValueError(f"not of type {kind.__name__}")
+    return value
+
+
+def texts(value: object) -> list[str]:
+    """Return a list of texts. Raises ValueError for anything else."""
+    return [typed(str, each) for each in typed(list, value)]
+
+
 def snapshot_as_json(
     snapshot: Snapshot, encoded: Callable[[Dispatch], Any]
 ) -> dict[str, Any]:
@@ -29,7 +44,9 @@ def snapshot_as_json(
 
 def snapshot_from_json(content: dict[str, Any]) -> Snapshot:
     """Read a snapshot back. Raises ValueError if it does not hold together."""
-    dispatches = [dispatch_from_json(item) for item in content["dispatches"]]
+    dispatches = [
+        dispatch_from_json(item) for item in typed(list, content["dispatches"])
+    ]
     snapshot = Snapshot(
         {dispatch.id: dispatch for dispatch in dispatches},
         content["listed"] and _trace_from_json(content["listed"]),
@@ -56,7 +73,7 @@ def dispatch_from_json(content: dict[str, Any]) -> Dispatch:
     dispatch = parse_dispatch(content["wire"], {}, parse_time(content["received"]), [])
     if dispatch is None:
         raise ValueError("not a dispatch")
-    return replace(dispatch, withdrawn=bool(content["withdrawn"]))
+    return replace(dispatch, withdrawn=typed(bool, content["withdrawn"]))
 
 
 def _trace_as_json(trace: Trace) -> dict[str, Any]:
@@ -70,23 +87,25 @@ def _trace_as_json(trace: Trace) -> dict[str, Any]:
 
 
 def _trace_from_json(content: dict[str, Any]) -> Trace:
-    asked, missing = content["asked"], content["first_missing"]
-    if not isinstance(asked, int):
-        raise ValueError("not the number of a request")
+    missing = content["first_missing"]
     return Trace(
-        asked=asked,
+        asked=typed(int, content["asked"]),
         contact=parse_time(content["contact"]),
         first_missing=None if missing is None else parse_time(missing),
-        gone=bool(content["gone"]),
+        gone=typed(bool, content["gone"]),
     )
 
 
 def site_from_json(content: dict[str, Any]) -> Site:
-    """Read a site back."""
-    meters = tuple(Meter(**meter) for meter in content["meters"])
+    """Read a site back. Raises ValueError if it is none."""
     return Site(
-        str(content["id"]),
-        str(content["name"]),
-        str(content["customer_location_id"]),
-        meters,
+        typed(str, content["id"]),
+        typed(str, content["name"]),
+        typed(str, content["customer_location_id"]),
+        tuple(map(_meter_from_json, typed(list, content["meters"]))),
     )
+
+
+def _meter_from_json(content: dict[str, Any]) -> Meter:
+    names = ("id", "name", "asset_type")
+    return Meter(*(typed(str, content[name]) for name in names))

@@ -1,7 +1,7 @@
 """What is known of an account, and what was announced of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, final
 
@@ -15,8 +15,11 @@ from .encoding import (
     site_from_json,
     snapshot_as_json,
     snapshot_from_json,
+    texts,
+    typed,
 )
-from .files import async_load_or_set_aside, open_store
+from .files import CheckedStore, async_load_or_set_aside
+from .log import Unlogged, unlogged_as_json, unlogged_from_json
 
 type AnnouncementCounts = Mapping[str, Mapping[str, int]]
 """How often each type of change was announced, by dispatch."""
@@ -42,13 +45,19 @@ class Told:
 class Memory:
     """What the coordinator knows of one origin, and what it has told of it.
 
-    `told` is None before the first announcement.
+    `told` is None before the first announcement. `unlogged` is what the log has of it
+    and has not written yet.
     """
 
     origin: str
     known: Snapshot = field(default_factory=Snapshot)
     told: Told | None = None
     known_sites: KnownSites = field(default_factory=KnownSites)
+    unlogged: Unlogged = field(default_factory=Unlogged)
+
+    def with_unlogged(self, unlogged: Unlogged) -> Memory:
+        """Return it with these rows of the log."""
+        return replace(self, unlogged=unlogged)
 
     @property
     def latest(self) -> datetime:
@@ -66,16 +75,22 @@ class MemoryStore:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Use a file of the entry's own."""
-        self._store = open_store(hass, entry_id)
+        self._store = CheckedStore(hass, entry_id)
         self._written: dict[int, tuple[Dispatch, json_fragment]] = {}
 
     async def async_load(self, origin: str) -> Memory | None:
-        """Return the memory of this origin; another origin is a new world."""
+        """Return the memory of this origin; another origin is a new world.
+
+        Raises NotReadError if the disk does not give it.
+        """
         memory = await async_load_or_set_aside(self._store, _memory)
         return memory if memory and memory.origin == origin else None
 
     async def async_save(self, memory: Memory) -> None:
-        """Write the memory now; what is still as it was written is not encoded again."""
+        """Write the memory now; what is still as it was written is not encoded again.
+
+        Raises NotWrittenError if it is not on the disk then.
+        """
         before, self._written = self._written, {}
 
         def encoded(dispatch: Dispatch) -> json_fragment:
@@ -89,7 +104,7 @@ class MemoryStore:
             self._written[key] = written
             return written[1]
 
-        await self._store.async_save(_memory_json(memory, encoded))
+        await self._store.async_write(_memory_json(memory, encoded))
 
 
 def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str, Any]:
@@ -104,25 +119,27 @@ def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str
         },
         "called": memory.known_sites.answered,
         "new_sites": sorted(memory.known_sites.new),
+        "unlogged": unlogged_as_json(memory.unlogged),
     }
 
 
 def _memory(content: dict[str, Any]) -> Memory:
-    told = content["told"]
-    sites = {site["id"]: site_from_json(site) for site in content["sites"]}
+    told, unlogged = content["told"], content.get("unlogged")
+    sites = [site_from_json(site) for site in typed(list, content["sites"])]
     return Memory(
-        origin=content["origin"],
+        origin=typed(str, content["origin"]),
         known=snapshot_from_json(content["known"]),
         told=None if told is None else _told(told),
         known_sites=KnownSites(
-            sites,
+            {site.id: site for site in sites},
             {
                 site_id: parse_time(since)
                 for site_id, since in content["absent_since"].items()
             },
-            answered=bool(content["called"]),
-            new=frozenset(map(str, content["new_sites"])).intersection(sites),
+            answered=typed(bool, content["called"]),
+            new=frozenset(texts(content["new_sites"])) & {site.id for site in sites},
         ),
+        unlogged=Unlogged() if unlogged is None else unlogged_from_json(unlogged),
     )
 
 
@@ -140,8 +157,8 @@ def _told(content: dict[str, Any]) -> Told:
         snapshot=snapshot_from_json(content["snapshot"]),
         at=parse_time(content["at"]),
         counts={
-            dispatch_id: {kind: int(times) for kind, times in counts.items()}
+            dispatch_id: {kind: typed(int, times) for kind, times in counts.items()}
             for dispatch_id, counts in content["tellings"].items()
         },
-        curtailing=frozenset(map(str, content["curtailing"])),
+        curtailing=frozenset(texts(content["curtailing"])),
     )
