@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant import core
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
+from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -19,6 +20,14 @@ from .builders import NOON
 from .voltus.harness import KEY, Harness
 
 pytest_plugins = ("tests.ha_warnings",)
+
+# No timed assertions. A run draws what the one before has drawn, so that only a change
+# can fail it; scripts/fuzz draws anew.
+settings.register_profile("repeated", deadline=None, derandomize=True, max_examples=200)
+settings.register_profile(
+    "drawn_anew", deadline=None, derandomize=False, database=None, max_examples=200
+)
+settings.load_profile("repeated")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

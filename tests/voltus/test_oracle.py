@@ -109,6 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seeds", chunks, ids=ids)
 
 
+@pytest.mark.drawn
 async def test_states_and_events_are_what_the_answers_call_for(
     life: Life, seeds: range
 ) -> None:
