@@ -129,6 +129,7 @@ async def life(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
+    all_entities_enabled: None,
 ) -> AsyncIterator[Life]:
     """A Home Assistant whose requests and writes go through our hands."""
     freezer.move_to(NOON)
