@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from sandbox.api import Account
+from sandbox.child import end
 from sandbox.scenario import Scenario
 from sandbox.server import LocalVoltus, serve
 from sandbox.wire import Wire
@@ -42,7 +43,7 @@ def voltus_elsewhere(published: Published) -> Iterator[str]:
             process.stdin.flush()
             yield process.stdout.readline().decode().strip()
         finally:
-            process.terminate()
+            end(process)
 
 
 async def _serve() -> None:

@@ -50,5 +50,9 @@ async def _start() -> Start:
     process = await create_subprocess_exec(
         sys.executable, "-m", "bench.boot", stdout=PIPE, cwd=ROOT
     )
-    printed, _ = await process.communicate()
+    try:
+        printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     return Start(**json.loads(printed))

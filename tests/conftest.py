@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import asyncio
+from asyncio import constants
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -8,6 +9,8 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant import core
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -20,12 +23,37 @@ from .voltus.harness import KEY, Harness
 
 pytest_plugins = ("tests.ha_warnings",)
 
+# No timed assertions. A run draws what the one before has drawn, so that only a change
+# can fail it; scripts/fuzz draws anew.
+settings.register_profile("repeated", deadline=None, derandomize=True, max_examples=200)
+settings.register_profile(
+    "drawn_anew", deadline=None, derandomize=False, database=None, max_examples=200
+)
+settings.load_profile("repeated")
+
+# Home Assistant's harness has the event loop debugged, which looks up with each call where
+# it was made. One frame is enough; ten took a tenth of the time of a test.
+constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
+
+LONG = ("test_soak.py", "test_oracle.py", "test_hostile.py", "test_measurements.py")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the histories of tests/voltus/test_oracle.py be chosen."""
     group = parser.getgroup("oracle", "histories against the oracle")
     group.addoption("--histories", type=int, default=2000, help="how many (2000)")
     group.addoption("--seed", type=int, default=0, help="seed of the first one (0)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is long, or one process would sit over it when all others are done."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture
+def all_entities_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enable also what waits for its user to do so."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 @pytest.fixture
@@ -35,6 +63,7 @@ async def harness(
     hass_storage: dict[str, Any],
     socket_enabled: None,
     enable_custom_integrations: None,
+    all_entities_enabled: None,
 ) -> AsyncIterator[Harness]:
     """It is noon, and the local Voltus knows two sites and no dispatch."""
     freezer.move_to(NOON)

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from importlib.metadata import version
 import json
+import os
 from pathlib import Path
 import re
+import subprocess
 import tomllib
 from typing import Any
 
@@ -315,12 +317,46 @@ def test_the_licence_is_an_open_one() -> None:
 def test_a_workflow_may_nothing_by_default_and_pins_what_it_uses(path: Path) -> None:
     workflow = load_yaml_dict(str(path))
     assert workflow["permissions"] == {}
-    used = re.findall(r"uses: (\S+)", path.read_text("utf-8"))
+    used = re.findall(r"uses: (.+)", path.read_text("utf-8"))
     assert used
     for action in used:
-        # Home Assistant tags none of its actions.
-        pinned = re.fullmatch(r"[\w./-]+@v?\d+(\.\d+)*", action)
-        assert pinned or action.startswith(("./", "home-assistant/actions/")), action
+        # What a tag means can be changed by whoever owns it; a hash is what was read.
+        pinned = re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # .+", action)
+        assert pinned or action.startswith("./"), action
+
+
+@pytest.mark.parametrize(
+    ("tag", "early"),
+    [
+        ("v1.0.0", False),
+        ("v1.0.0b1", True),
+        ("v1.0.0rc2", True),
+        ("v1.0.0-beta.1", True),
+        ("v1.0.0.dev3", True),
+    ],
+)
+def test_a_tag_that_is_no_plain_version_is_released_before_its_time(
+    tag: str, early: bool, tmp_path: Path
+) -> None:
+    workflow = load_yaml_dict(str(ROOT / ".github" / "workflows" / "release.yml"))
+    *_, publish = workflow["jobs"]["release"]["steps"]
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\necho "$@"\n')
+    gh.chmod(0o755)
+    called = subprocess.run(
+        # As GitHub runs it
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", publish["run"]],
+        env={
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "GITHUB_REF_NAME": tag,
+            "RUNNER_TEMP": "temp",
+        },
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert called.startswith(f"release create {tag} ")
+    assert ("--prerelease" in called.split()) is early
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`python -m sandbox`."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 import re
 import signal
@@ -12,27 +13,71 @@ import urllib.request
 import pytest
 
 import sandbox.__main__ as command
+from sandbox.child import end
 from sandbox.server import LocalVoltus
 
 PROJECT = Path(command.__file__).parents[1]
 
 
+@pytest.fixture
+def _heeded_interrupt() -> Iterator[None]:
+    """Heed Ctrl-C, and so have children do: in the background of a script nobody does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeded_interrupt")
 def test_it_runs_until_interrupted() -> None:
     arguments = [sys.executable, "-m", "sandbox", "--port", "0", "--key", "my-key"]
     with subprocess.Popen(
         arguments, cwd=PROJECT, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found
-        asked = urllib.request.Request(
-            f"{found[0]}/2022-04-15/sites", headers={"X-Voltus-API-Key": "my-key"}
-        )
-        with urllib.request.urlopen(asked) as response:
-            assert response.status == 200
-        process.send_signal(signal.SIGINT)
-        assert "curl -s -X PUT" in process.stdout.read()
-        assert process.wait() == 0
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert found
+            asked = urllib.request.Request(
+                f"{found[0]}/2022-04-15/sites", headers={"X-Voltus-API-Key": "my-key"}
+            )
+            with urllib.request.urlopen(asked) as response:
+                assert response.status == 200
+            process.send_signal(signal.SIGINT)
+            assert "curl -s -X PUT" in process.stdout.read()
+            assert process.wait() == 0
+        finally:
+            end(process)
+
+
+STUBBORN = """
+import signal, time
+for each in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(each, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "patience", "status"),
+    [
+        (STUBBORN, 0, -signal.SIGKILL),
+        ("print('willing', flush=True); input()", 60, -signal.SIGTERM),
+    ],
+    ids=["deaf", "willing"],
+)
+def test_a_child_is_ended_in_any_case(
+    program: str, patience: float, status: int
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+        finally:
+            end(process, patience)
+    assert process.returncode == status
 
 
 async def test_it_prints_what_it_offers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,6 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seeds", chunks, ids=ids)
 
 
+@pytest.mark.drawn
 async def test_states_and_events_are_what_the_answers_call_for(
     life: Life, seeds: range
 ) -> None:
@@ -128,6 +129,7 @@ async def life(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
+    all_entities_enabled: None,
 ) -> AsyncIterator[Life]:
     """A Home Assistant whose requests and writes go through our hands."""
     freezer.move_to(NOON)
