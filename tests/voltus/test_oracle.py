@@ -382,7 +382,10 @@ class Life:
         if acts or not self.oracle.waits(instant):
             self.oracle.look(instant)
         yield
+        asked = self.requests
         fire_due_timers(self.hass)
+        if self.requests == asked:
+            self.oracle.look(instant)  # nothing is asked: no end waits
         for _ in range(3):
             await asyncio.sleep(0)
         self.served.set()

@@ -74,7 +74,9 @@ class OnceMore:
     def holds_back(self, before: Look, after: Look) -> bool:
         """Whether a look that lets sites go has to wait; asks when it begins to."""
         ended = just_ended(before, after)
-        if not ended or ended <= self._answered:
+        if not ended:
+            self._answered = frozenset()
+        if ended <= self._answered:
             return False
         if self._waiting is None and self._may_ask():
             self._wait(ended)
