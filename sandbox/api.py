@@ -1,11 +1,12 @@
 """The API itself: from a request of a known account to its answer. No clock and no socket."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 import secrets
 import string
+from typing import NoReturn
 
 from .faults import Faults
 from .scenario import (
@@ -16,6 +17,7 @@ from .scenario import (
     parse_test_dispatch,
     published,
 )
+from .webhooks import parse_webhook
 from .wire import Answer, RequestError, Wire, as_object, json_answer, read_json
 
 BASE_PATH = "/2022-04-15"
@@ -50,12 +52,17 @@ class Request:
 
 @dataclass(slots=True)
 class Account:
-    """What one API key opens: its sites, and the scenario that is on."""
+    """What one API key opens: its sites, the scenario that is on, and its webhooks.
+
+    `told` has what was delivered of the scenario, or would have been if anybody listened.
+    """
 
     sites: Sequence[Wire] = field(
         default_factory=lambda: copy.deepcopy(list(DEFAULT_SITES))
     )
     scenario: Scenario = field(default_factory=dict)
+    webhooks: Sequence[Wire] = ()
+    told: Mapping[str, State] = field(default_factory=dict)
     read_only: bool = False
 
 
@@ -63,22 +70,44 @@ def respond(
     account: Account, request: Request, body: bytes, faults: Faults, now: datetime
 ) -> Answer:
     """Answer a request of an account at `now`; a POST changes the account. Raises RequestError."""
-    match request.method, request.path.removeprefix(BASE_PATH).split("/")[1:]:
-        case "GET", ["dispatches"]:
-            return _page(dispatches=faults.listed(published(account.scenario, now)))
-        case "GET", ["dispatches", dispatch_id]:
-            return _dispatch(account, dispatch_id, faults, now)
+    path = request.path.removeprefix(BASE_PATH).split("/")[1:]
+    if request.method != "GET" and account.read_only:
+        raise RequestError(
+            "Permission denied: the public key only reads, use an issued one", 403
+        )
+    match request.method, path:
+        case "GET", ["dispatches", *dispatch_id]:
+            return _dispatches(account, dispatch_id, faults, now)
         case "GET", ["sites"]:
             return _page(sites=account.sites)
-        case "POST", ["dispatches" | "scenarios"] if account.read_only:
-            raise RequestError(
-                "Permission denied: the public key only reads, use an issued one", 403
-            )
         case "POST", ["dispatches"]:
             return _add_test_dispatch(account, read_json(body), now)
         case "POST", ["scenarios"]:
             return _replace_scenario(account, read_json(body))
-        case _, ["dispatches" | "sites" | "scenarios"] | ["dispatches", _]:
+        case _, ["webhooks", *webhook_id]:
+            return _webhooks(account, request.method, webhook_id, body)
+    return _refuse(path)
+
+
+def _webhooks(
+    account: Account, method: str, webhook_id: Sequence[str], body: bytes
+) -> Answer:
+    match method, webhook_id:
+        case "GET", []:
+            return _page(webhooks=account.webhooks)
+        case "POST", []:
+            return _add_webhook(account, read_json(body))
+        case "DELETE", [deleted]:
+            return _delete_webhook(account, deleted)
+    return _refuse(["webhooks", *webhook_id])
+
+
+def _refuse(path: Sequence[str]) -> NoReturn:
+    match path:
+        case ["dispatches" | "sites" | "scenarios" | "webhooks"] | [
+            "dispatches" | "webhooks",
+            _,
+        ]:
             raise RequestError("Method Not Allowed", 405)
     raise RequestError("Not Found", 404)
 
@@ -87,14 +116,16 @@ def _page(**rows: Sequence[Wire]) -> Answer:
     return json_answer({**rows, "page": 0, "perPage": 0})
 
 
-def _dispatch(
-    account: Account, dispatch_id: str, faults: Faults, now: datetime
+def _dispatches(
+    account: Account, dispatch_id: Sequence[str], faults: Faults, now: datetime
 ) -> Answer:
-    known = find(account.scenario, dispatch_id, now)
-    shown = None if known is None else faults.found(known)
-    if shown is None:
-        raise RequestError("Not Found", 404)
-    return json_answer(shown)
+    match dispatch_id:
+        case []:
+            return _page(dispatches=faults.listed(published(account.scenario, now)))
+        case [asked] if known := find(account.scenario, asked, now):
+            if (shown := faults.found(known)) is not None:
+                return json_answer(shown)
+    raise RequestError("Not Found", 404)
 
 
 def _add_test_dispatch(account: Account, asked: object, now: datetime) -> Answer:
@@ -112,6 +143,22 @@ def _replace_scenario(account: Account, asked: object) -> Answer:
         echo[name] = {"id": dispatch_id}
     account.scenario = scenario
     return json_answer({**as_object(asked, "the scenario"), "dispatches": echo})
+
+
+def _add_webhook(account: Account, asked: object) -> Answer:
+    """Add a webhook; whether anybody listens was found out before."""
+    taken = [str(each["id"]) for each in account.webhooks]
+    webhook = {"id": new_id(taken), **parse_webhook(asked)}
+    account.webhooks = (*account.webhooks, webhook)
+    return json_answer(webhook)
+
+
+def _delete_webhook(account: Account, webhook_id: str) -> Answer:
+    for webhook in account.webhooks:
+        if webhook["id"] == webhook_id:
+            account.webhooks = [each for each in account.webhooks if each != webhook]
+            return json_answer(webhook)
+    raise RequestError("Not Found", 404)
 
 
 def new_id(taken: Container[str]) -> str:

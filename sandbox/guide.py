@@ -35,6 +35,13 @@ $break_it
 $look
 $mend
 
+WHO IS CALLED WHEN SOMETHING IS PUBLISHED; CALL LATE, IN TIME AGAIN, NOBODY
+(Home Assistant creates a webhook by itself where it has an address; see its option Push.)
+$webhooks
+$call_late
+$call_again
+$forget
+
 THE PUBLIC SANDBOX, STARTING 5 SECONDS AHEAD
 $settings
 $public
@@ -61,6 +68,10 @@ def guide(url: str, key: str, now: datetime) -> str:
         break_it=_curl(f"{control}/faults", "-X", "PUT", body={"status": 500}),
         look=_curl(f"{control}/faults"),
         mend=_curl(f"{control}/faults", "-X", "DELETE"),
+        webhooks=_curl(f"{api}/webhooks", key=key),
+        call_late=_curl(f"{control}/webhook_faults", "-X", "PUT", body={"delay": 5}),
+        call_again=_curl(f"{control}/webhook_faults", "-X", "DELETE"),
+        forget=_curl(f"{control}/webhooks", "-X", "DELETE"),
         settings=_curl(
             f"{control}/settings", "-X", "PUT", body={"public_start_offset": 5}
         ),

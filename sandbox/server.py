@@ -12,10 +12,31 @@ from string import Template
 from aiohttp import web
 
 from .api import BASE_PATH, Account, Request, respond
+from .delivering import shake_hands, take
 from .faults import SECONDS, Faults, parse_faults
 from .guide import guide
 from .scenario import PUBLIC_SITES, public_scenario
-from .wire import FLAG, Answer, RequestError, Rule, error, json_answer, only, read_json
+from .webhooks import (
+    PUBLIC_WEBHOOKS,
+    Delivery,
+    WebhookFaults,
+    deliveries,
+    newest,
+    next_publication,
+    parse_webhook,
+    parse_webhook_faults,
+)
+from .wire import (
+    FLAG,
+    Answer,
+    RequestError,
+    Rule,
+    Wire,
+    error,
+    json_answer,
+    only,
+    read_json,
+)
 
 KEY_HEADER = "X-Voltus-API-Key"
 PUBLIC_KEY = "secret"
@@ -42,6 +63,10 @@ class LocalVoltus:
         """Give each issued key its own account; the public key `secret` works besides."""
         self.accounts = {key: Account() for key in keys}
         self.faults = Faults()
+        self.webhook_faults = WebhookFaults()
+        self.outbox: list[Delivery] = []
+        """What is still to be delivered."""
+        self._published = asyncio.Event()
         self.requests: list[Request] = []
         """Requests for versioned paths, newest last."""
         self.public_start_offset: float = 0
@@ -55,6 +80,7 @@ class LocalVoltus:
         app = web.Application(client_max_size=64 * 2**20)
         app[_CLOSING] = asyncio.Event()
         app.on_shutdown.append(_close)
+        app.cleanup_ctx.append(self._delivering)
         app.router.add_get("/", self._guide)
         app.router.add_route("*", "/_control/{name}", self._control)
         app.router.add_route("*", BASE_PATH + "/{path:.*}", self._versioned)
@@ -83,7 +109,7 @@ class LocalVoltus:
             scenario = public_scenario(
                 now, self.public_start_offset, nanoseconds=self.public_nanoseconds
             )
-            return Account(PUBLIC_SITES, scenario, read_only=True)
+            return Account(PUBLIC_SITES, scenario, PUBLIC_WEBHOOKS, read_only=True)
         if key not in self.accounts:
             raise RequestError("Permission denied", self.denied_status)
         return self.accounts[key]
@@ -91,8 +117,15 @@ class LocalVoltus:
     def control(self, method: str, name: str, body: bytes) -> Answer:
         """Show or change the faults or the settings; raises RequestError."""
         match method, name:
-            case "GET", "faults" | "settings":
+            case "GET", "faults" | "settings" | "webhook_faults":
                 pass
+            case "PUT" | "POST", "webhook_faults":
+                self.webhook_faults = parse_webhook_faults(read_json(body))
+            case "DELETE", "webhook_faults":
+                self.webhook_faults = WebhookFaults()
+            case "DELETE", "webhooks":
+                for account in self.accounts.values():
+                    account.webhooks = ()
             case "PUT" | "POST", "faults":
                 self.faults = parse_faults(read_json(body))
             case "DELETE", "faults":
@@ -104,14 +137,21 @@ class LocalVoltus:
                     setattr(self, setting, value)
             case _:
                 raise RequestError(
-                    "Here are faults (GET, PUT, DELETE) and settings (GET, PUT)", 404
+                    "Here are faults and webhook_faults (GET, PUT, DELETE), "
+                    "settings (GET, PUT) and webhooks (DELETE)",
+                    404,
                 )
-        shown = (
-            asdict(self.faults)
-            if name == "faults"
-            else {each: getattr(self, each) for each in SETTINGS}
-        )
-        return json_answer(shown)
+        return json_answer(self._shown(name))
+
+    def _shown(self, name: str) -> Wire:
+        match name:
+            case "faults":
+                return asdict(self.faults)
+            case "webhook_faults":
+                return asdict(self.webhook_faults)
+            case "settings":
+                return {each: getattr(self, each) for each in SETTINGS}
+        return {"webhooks": []}
 
     async def _guide(self, request: web.Request) -> web.Response:
         text = guide(
@@ -139,7 +179,15 @@ class LocalVoltus:
         self.requests.append(request)
         faults = self.faults.at(request.path)
         self.faults = self.faults.after(request.path)
-        answer = self.answer(request, await http.read(), datetime.now(UTC), faults)
+        body = await http.read()
+        try:
+            await self._shake_hands(http, request, body, faults)
+        except RequestError as refused:
+            answer = error(refused.status, str(refused))
+        else:
+            answer = self.answer(request, body, datetime.now(UTC), faults)
+        if request.method == "POST":
+            self._published.set()
         if faults.hang or faults.delay:
             await _wait(http.app[_CLOSING], None if faults.hang else faults.delay)
         if faults.hang:
@@ -151,6 +199,62 @@ class LocalVoltus:
         if faults.cut:
             return await _cut(http, answer, headers)
         return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+    async def _shake_hands(
+        self, http: web.Request, request: Request, body: bytes, faults: Faults
+    ) -> None:
+        """Call the address of a webhook that is to be created. Raises RequestError."""
+        if (
+            (request.method, request.path) != ("POST", f"{BASE_PATH}/webhooks")
+            or request.key not in self.accounts
+            or faults.instead()
+        ):
+            return
+        url = str(parse_webhook(read_json(body))["url"])
+        if self.webhook_faults.handshake_never:
+            await _wait(http.app[_CLOSING], None)
+        taken = await shake_hands(url, self.webhook_faults.handshake_delay)
+        if self.webhook_faults.handshake_refused or not taken:
+            raise RequestError(f"{url} did not answer the handshake with 2xx")
+
+    async def deliver(self) -> None:
+        """Deliver what is published and due by now; what is not taken stays for later."""
+        now = datetime.now(UTC)
+        seen = now + timedelta(seconds=self.webhook_faults.early)
+        for account in self.accounts.values():
+            told, account.told = account.told, newest(account.scenario, seen)
+            self.outbox += deliveries(
+                account.webhooks, told, account.told, self.webhook_faults, now
+            )
+        due = [each for each in self.outbox if each.due <= now]
+        self.outbox = [each for each in self.outbox if each.due > now]
+        taken = await asyncio.gather(*(take(each.url, each.body) for each in due))
+        failed = (each for each, done in zip(due, taken, strict=True) if not done)
+        self.outbox += filter(None, (each.again(now) for each in failed))
+
+    def _next_delivery(self) -> float | None:
+        """Return the seconds until there may be something to deliver."""
+        now = datetime.now(UTC)
+        early = timedelta(seconds=self.webhook_faults.early)
+        scenarios = [each.scenario for each in self.accounts.values()]
+        publication = next_publication(scenarios, now + early)
+        times = [each.due for each in self.outbox]
+        times += [publication - early] if publication else []
+        return (min(times) - now).total_seconds() if times else None
+
+    async def _delivering(self, _app: web.Application) -> AsyncIterator[None]:
+        """Deliver in the background as long as the server lives."""
+        task = asyncio.create_task(self._deliver_for_ever())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _deliver_for_ever(self) -> None:
+        while True:
+            self._published.clear()
+            await self.deliver()
+            await _wait(self._published, self._next_delivery())
 
     def _headers(self, date: datetime) -> dict[str, str]:
         used = len(self.requests) % RATE_LIMIT

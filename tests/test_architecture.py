@@ -19,7 +19,8 @@ LIBRARY_MAY_IMPORT = {
     "reconcile": {"models", "schedule"},
     "backoff": set[str](),
     "clock_skew": set[str](),
-    "client": {"errors", "models"},
+    "webhooks": {"errors", "models"},
+    "client": {"errors", "models", "webhooks"},
     "": {"errors", "models", "schedule", "client"},
 }
 """What each module of the library may import of it; "" is the package itself."""

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import json
 import re
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
+from sandbox.webhooks import WebhookFaults
 
 from custom_components.voltus.aiovoltus import client as client_module
 from custom_components.voltus.aiovoltus.client import (
@@ -40,6 +42,7 @@ from custom_components.voltus.aiovoltus.models import (
     parse_dispatch,
     parse_listing,
 )
+from custom_components.voltus.aiovoltus.webhooks import EVENTS, Webhook
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
 from sandbox.wire import Answer
@@ -78,6 +81,8 @@ METHODS: dict[str, Call] = {
     "sites": lambda client: client.sites(),
     "create_test_dispatch": lambda client: client.create_test_dispatch(START, END),
     "post_scenario": lambda client: client.post_scenario(SCENARIO),
+    "webhooks": lambda client: client.webhooks(),
+    "delete_webhook": lambda client: client.delete_webhook("asd8f"),
 }
 
 every_method = pytest.mark.parametrize("call", METHODS.values(), ids=METHODS)
@@ -112,7 +117,8 @@ def client(session: ClientSession, url: str) -> VoltusClient:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client wait no longer than a tenth of a second."""
-    monkeypatch.setattr(client_module, "_TIMEOUT", ClientTimeout(total=0.1))
+    for name in ("_TIMEOUT", "HANDSHAKE_TIMEOUT"):
+        monkeypatch.setattr(client_module, name, ClientTimeout(total=0.1))
 
 
 def chain(err: BaseException | None) -> Iterator[BaseException]:
@@ -258,7 +264,8 @@ async def test_every_path_is_versioned(
         await call(client)
     (request,) = voltus.requests
     assert re.fullmatch(
-        r"/2022-04-15/(dispatches|sites|scenarios)(/xv1w4)?", request.path
+        r"/2022-04-15/(dispatches|sites|scenarios|webhooks)(/(xv1w4|asd8f))?",
+        request.path,
     )
 
 
@@ -332,7 +339,7 @@ async def test_after_a_fault_all_is_well_again(
     try:
         await call(client)
     except VoltusNotFoundError:
-        assert call is METHODS["dispatch"]
+        assert call in (METHODS["dispatch"], METHODS["delete_webhook"])
 
 
 @pytest.mark.parametrize("denied", [401, 403])
@@ -917,3 +924,69 @@ def test_a_key_that_any_text_may_have_is_left_in_it(session: ClientSession) -> N
     assert client.without_key({"name": "secret"}, b'{"name": "secret"}') == {
         "name": "secret"
     }
+
+
+# Webhooks
+
+
+@pytest.fixture
+async def listens(socket_enabled: None) -> AsyncIterator[str]:
+    """Return an address that takes whatever is delivered."""
+
+    async def take(request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    server = TestServer(app)
+    await server.start_server(access_log=None)
+    async with server:
+        yield str(server.make_url("/hook"))
+
+
+async def test_a_webhook_is_created_listed_and_deleted(
+    client: VoltusClient, listens: str
+) -> None:
+    created = await client.create_webhook(listens)
+    assert created == Webhook(created.id, listens, EVENTS)
+    assert await client.webhooks() == (created,)
+    await client.delete_webhook(created.id)
+    assert await client.webhooks() == ()
+
+
+async def test_an_address_that_nobody_answers_at_is_refused(
+    client: VoltusClient, voltus: LocalVoltus, listens: str
+) -> None:
+    voltus.webhook_faults = WebhookFaults(handshake_refused=True)
+    with pytest.raises(VoltusRequestError, match="did not answer the handshake"):
+        await client.create_webhook(listens)
+    assert await client.webhooks() == ()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_handshake_that_never_comes_is_an_outage(
+    client: VoltusClient, voltus: LocalVoltus, listens: str
+) -> None:
+    voltus.webhook_faults = WebhookFaults(handshake_never=True)
+    with pytest.raises(VoltusConnectionError, match="did not answer within"):
+        await client.create_webhook(listens)
+
+
+async def test_the_client_waits_for_a_handshake_that_takes_nineteen_seconds(
+    client: VoltusClient,
+    voltus: LocalVoltus,
+    listens: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert client_module.HANDSHAKE_TIMEOUT.total == 30
+    monkeypatch.setattr(client_module, "_TIMEOUT", ClientTimeout(total=0.05))
+    voltus.webhook_faults = WebhookFaults(handshake_delay=0.1)
+    assert (await client.create_webhook(listens)).url == listens
+
+
+async def test_an_id_that_cannot_be_part_of_a_path_deletes_nothing(
+    client: VoltusClient, voltus: LocalVoltus
+) -> None:
+    with pytest.raises(VoltusRequestError):
+        await client.delete_webhook("../dispatches")
+    assert voltus.requests == []

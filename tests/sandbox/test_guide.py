@@ -40,7 +40,7 @@ async def test_every_command_on_the_page_works(
         assert status == 200
         assert f"address  {url}\n" in page
         commands = [line for line in page.splitlines() if line.startswith("curl ")]
-        assert len(commands) == 9
+        assert len(commands) == 13
         for command in commands:
             status, text = await run(session, command)
             assert status == 200, (command, text)

@@ -620,13 +620,13 @@ async def test_settings_are_changed_over_http_one_by_one(
             "DELETE",
             "settings",
             None,
-            (404, "Here are faults (GET, PUT, DELETE) and settings (GET, PUT)"),
+            (404, "Here are faults and webhook_faults"),
         ),
         (
             "GET",
             "weather",
             None,
-            (404, "Here are faults (GET, PUT, DELETE) and settings (GET, PUT)"),
+            (404, "Here are faults and webhook_faults"),
         ),
     ],
 )

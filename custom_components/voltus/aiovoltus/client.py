@@ -22,6 +22,7 @@ from .errors import (
     VoltusRequestError,
 )
 from .models import Json, SiteList, can_be_asked_for, clean, parse_sites
+from .webhooks import EVENTS, Webhook, parse_webhook, parse_webhooks
 
 PRODUCTION: Final = "https://api.voltus.co"
 SANDBOX: Final = "https://sandbox.voltus.co"
@@ -29,6 +30,8 @@ PUBLIC_KEY: Final = "secret"
 
 _VERSION = "2022-04-15"
 _TIMEOUT = ClientTimeout(total=10)
+# Voltus calls the address before it answers, and may wait for that call to time out.
+HANDSHAKE_TIMEOUT = ClientTimeout(total=30)
 _LARGEST_BODY = 10 * 1024 * 1024
 # Shorter ones may be part of any text, and none of Voltus' is but the public one.
 _SHORTEST_KEY = 8
@@ -135,10 +138,43 @@ class VoltusClient:
         """
         await self._request("POST", "scenarios", body=scenario)
 
+    async def webhooks(self) -> tuple[Webhook, ...]:
+        """Return the webhooks of the account, those of others included."""
+        return parse_webhooks(decode(await self._request("GET", "webhooks")))
+
+    async def create_webhook(self, url: str) -> Webhook:
+        """Have Voltus deliver news of dispatches to `url`, and return the webhook.
+
+        Voltus calls `url` before it answers: what listens there has to answer already.
+        Raises VoltusRequestError if that call did not come through.
+        """
+        body: dict[str, Json] = {
+            "url": url,
+            "events": [{"name": name} for name in sorted(EVENTS)],
+        }
+        answer = await self._request(
+            "POST", "webhooks", body=body, patience=HANDSHAKE_TIMEOUT
+        )
+        return parse_webhook(decode(answer))
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        """Have Voltus deliver no more to a webhook.
+
+        Raises VoltusNotFoundError if it is gone already.
+        """
+        if not can_be_asked_for(webhook_id):
+            raise VoltusRequestError("This id cannot be part of an address")
+        await self._request("DELETE", "webhooks", webhook_id)
+
     async def _request(
-        self, method: str, *path: str, body: Mapping[str, Json] | None = None
+        self,
+        method: str,
+        *path: str,
+        body: Mapping[str, Json] | None = None,
+        patience: ClientTimeout | None = None,
     ) -> bytes:
         url = self._base.joinpath(*path)
+        timeout = patience or _TIMEOUT
         headers = {"X-Voltus-API-Key": self._api_key, "Accept": "application/json"}
         self.exchange = None
         try:
@@ -148,11 +184,11 @@ class VoltusClient:
                 headers=headers,
                 json=body,
                 allow_redirects=False,
-                timeout=_TIMEOUT,
+                timeout=timeout,
             ) as response:
                 content = await _read(response)
         except TimeoutError:
-            failure = f"did not answer within {_TIMEOUT.total:g} seconds"
+            failure = f"did not answer within {timeout.total:g} seconds"
         except (ClientError, OSError, ValueError) as err:
             failure = f"could not be reached ({type(err).__name__})"
         else:
