@@ -176,7 +176,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._floor = ClockFloor(memory.latest, self.hass.loop.time())
         self._began = self.now()
         self.conversation.resume(memory.known)
-        self._update_devices()
+        self._update_devices(self.sites)
         self._look(self.now())
         return True
 
@@ -231,7 +231,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = replace(self._memory, known=known)
         if other_sites:
             self._memory = replace(self._memory, known_sites=known_sites)
-            self._update_devices()
+            self._update_devices(self.sites)
         self._look(now, write=other_sites)
 
     @callback
@@ -268,9 +268,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @callback
     def async_apply_entry(self) -> None:
         """Act on changed options or a new key at once, without a reload."""
+        before = self.sites
         self._use_entry()
-        self._update_devices()
+        self._update_devices({**before, **self.sites})
         self._look(self.now())
+        self.config_entry.async_create_task(
+            self.hass, self._drop_devices(), f"{self.name} devices"
+        )
         self.async_refresh_soon()
 
     @override
@@ -483,9 +487,14 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._policy = policy(entry.options)
         self.conversation.use_key(entry.data[CONF_API_KEY])
 
-    def _update_devices(self) -> None:
+    async def _drop_devices(self) -> None:
+        """Let the devices of ignored sites go, once an end there was told."""
+        await self.async_shown()
+        self._update_devices(self.sites)
+
+    def _update_devices(self, sites: Mapping[str, Site]) -> None:
         entry = self.config_entry
-        update_devices(self.hass, entry.entry_id, entry.title, self.sites.values())
+        update_devices(self.hass, entry.entry_id, entry.title, sites.values())
 
 
 async def _async_entry_updated(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:

@@ -587,12 +587,27 @@ def test_the_first_answer_of_all_makes_the_next_site_new(complete: bool) -> None
     assert after_answer(known, at(60), HILLTOP).new == {"m3ll"}
 
 
-def test_a_site_that_leaves_is_new_when_it_comes_again() -> None:
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_site_that_left_is_new_again_only_if_nobody_had_seen_to_it(
+    confirmed: bool,
+) -> None:
     known = after_answer(known_sites(HILLTOP), NOON, HILLTOP, RIVERSIDE)
+    if confirmed:
+        known = confirm(known, ["kd1k"])
     for hours in (1, 7):
         known = after_answer(known, at(hours * 60), HILLTOP)
     assert known == known_sites(HILLTOP)
-    assert after_answer(known, at(8 * 60), HILLTOP, RIVERSIDE).new == {"kd1k"}
+    again = frozenset() if confirmed else {"kd1k"}
+    assert after_answer(known, at(8 * 60), HILLTOP, RIVERSIDE).new == again
+    assert introduce(known, [dispatch(sites={"kd1k": 1.0})]).new == again
+
+
+def test_what_was_there_at_the_first_set_up_is_not_new_when_it_returns() -> None:
+    known = known_sites(HILLTOP, RIVERSIDE)
+    for hours in (1, 8):
+        known = after_answer(known, at(hours * 60), HILLTOP)
+    assert set(known.sites) == {"m3ll"}
+    assert not after_answer(known, at(9 * 60), HILLTOP, RIVERSIDE).new
 
 
 def test_a_site_that_a_dispatch_calls_on_stays_until_that_is_over() -> None:

@@ -240,3 +240,12 @@ async def test_other_actions_get_the_texts_too(harness: Harness) -> None:
         "title": "Dispatch announced",
         "message": "Site s1: from 14:00 to 15:00, 100 kW. d1",
     }
+
+
+async def test_after_a_long_outage_each_dispatch_is_told(harness: Harness) -> None:
+    calls = await automate(harness)
+    await publish(
+        harness,
+        *(wire_dispatch(f"d{n}", at(60 + n), at(120 + n)) for n in range(80)),
+    )
+    assert len(calls) == 80

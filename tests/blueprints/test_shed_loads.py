@@ -163,10 +163,10 @@ async def test_loses_nothing_when_dispatches_follow_fast(
     harness: Harness, fake_loads: FakeLoads
 ) -> None:
     await automate(harness, fake_loads)
-    for _ in range(4):
-        harness.publish(wire_dispatch(end=None))
+    for name in ("e1", "e2", "e3", "e4"):
+        harness.publish(wire_dispatch(name, end=None))
         await harness.entry.runtime_data.async_refresh()
-        harness.publish(wire_dispatch(end=NOON, modification_number=1))
+        harness.publish(wire_dispatch(name, end=NOON, modification_number=1))
         await harness.entry.runtime_data.async_refresh()
     await harness.settle()
     assert fake_loads.running == [FREEZER, FAN]

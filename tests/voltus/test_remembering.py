@@ -64,6 +64,7 @@ MEMORY = Memory(
         {"s1": at(-60)},
         answered=True,
         new=frozenset({"s1"}),
+        departed=frozenset({"s9"}),
     ),
 )
 

@@ -26,6 +26,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
+from custom_components.voltus.account.devices import device_id
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.trigger import CONF_ACTIONABLE_ONLY, LISTENS_TO
 from sandbox.api import Account
@@ -382,6 +383,20 @@ async def test_an_ignored_site_is_not_told_to_start(
     await harness.settle()
     await harness.move_to(at(10))
     assert automations.firings == [("curtailment_started", ["s1"])]
+
+
+async def test_a_site_ignored_in_mid_curtailment_is_told_its_end_before_it_goes(
+    harness: Harness, automations: Automations
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60)))
+    await harness.set_up()
+    await automations.add(*TURNS, target={"device_id": harness.device("s1")})
+    harness.hass.config_entries.async_update_entry(
+        harness.entry, options={"ignored_sites": ["s1"]}
+    )
+    await harness.settle()
+    assert automations.firings == [("curtailment_ended", ["s1"])]
+    assert device_id(harness.hass, harness.entry.entry_id, "s1") is None
 
 
 async def test_another_account_with_the_same_sites_is_another_one(

@@ -40,13 +40,15 @@ class KnownSites:
     """The sites that take part, and since when each was absent from `GET /sites`.
 
     `answered` tells whether that request ever was. `new` are the sites that have
-    appeared since its first answer and that nobody has confirmed yet.
+    appeared since its first answer and that nobody has confirmed yet. `departed` are
+    those that left after they were seen to: if they return, they are not new.
     """
 
     sites: Mapping[str, Site] = field(default_factory=dict, hash=False)
     absent_since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
     answered: bool = False
     new: frozenset[str] = frozenset()
+    departed: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 PRODUCTION_ABSENCE = Absence(apart=timedelta(seconds=60), withdraw_active=False)
@@ -205,6 +207,7 @@ def introduce(known_sites: KnownSites, dispatches: Iterable[Dispatch]) -> KnownS
         known_sites,
         sites={**known_sites.sites, **new},
         new=_new(known_sites, new.keys()),
+        departed=known_sites.departed - new.keys(),
     )
 
 
@@ -218,10 +221,11 @@ def sites_listed(
     """
     sites = {**known_sites.sites, **answer.sites}
     new = _new(known_sites, answer.sites.keys() - known_sites.sites.keys())
+    departed = known_sites.departed - answer.sites.keys()
     absent = known_sites.absent_since.items()
     if not answer.complete or not answer.sites:
         still = {i: since for i, since in absent if i not in answer.sites}
-        return KnownSites(sites, still, answered=True, new=new)
+        return KnownSites(sites, still, answered=True, new=new, departed=departed)
     called_on = {
         site.id
         for dispatch in snapshot.dispatches.values()
@@ -242,6 +246,7 @@ def sites_listed(
         {i: since for i, since in absent_since.items() if i not in gone},
         answered=True,
         new=new - gone,
+        departed=departed | (gone - new),
     )
 
 
@@ -252,7 +257,9 @@ def confirm(known_sites: KnownSites, site_ids: Iterable[str]) -> KnownSites:
 
 def _new(known_sites: KnownSites, appeared: Iterable[str]) -> frozenset[str]:
     """Return what is new; what comes before the first answer is the first set-up."""
-    return known_sites.new.union(appeared) if known_sites.answered else known_sites.new
+    if not known_sites.answered:
+        return known_sites.new
+    return known_sites.new.union(appeared) - known_sites.departed
 
 
 def stepped_back(before: Snapshot, after: Snapshot) -> list[str]:

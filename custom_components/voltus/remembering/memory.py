@@ -119,6 +119,7 @@ def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str
         },
         "called": memory.known_sites.answered,
         "new_sites": sorted(memory.known_sites.new),
+        "departed_sites": sorted(memory.known_sites.departed),
         "unlogged": unlogged_as_json(memory.unlogged),
     }
 
@@ -138,6 +139,7 @@ def _memory(content: dict[str, Any]) -> Memory:
             },
             answered=typed(bool, content["called"]),
             new=frozenset(texts(content["new_sites"])) & {site.id for site in sites},
+            departed=frozenset(texts(content.get("departed_sites", []))),
         ),
         unlogged=Unlogged() if unlogged is None else unlogged_from_json(unlogged),
     )
