@@ -457,3 +457,55 @@ def test_whichever_reader_reads_an_answer_it_says_the_same(content: bytes) -> No
 def test_what_is_no_json_is_none_to_either_reader(content: bytes) -> None:
     with pytest.raises(VoltusFormatError):
         decoded(content)
+
+
+# How far a clock that is set back counts
+
+
+async def test_a_clock_set_back_by_minutes_counts(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(0), at(60)))
+    await harness.set_up()
+    await harness.move_to(at(61))
+    assert not harness.curtails("s1")
+    harness.freezer.move_to(at(30))
+    await harness.poll()
+    assert harness.curtails("s1")
+
+
+async def test_a_clock_set_back_by_seconds_is_waited_for(harness: Harness) -> None:
+    harness.publish(wire_dispatch("d1", at(10), at(60)))
+    await harness.set_up()
+    await harness.move_to(at(10))
+    harness.freezer.move_to(at(10) - timedelta(seconds=30))
+    await harness.poll()
+    assert harness.curtails("s1")
+    assert harness.written_states("curtail", "s1") == ["off", "on"]
+
+
+async def test_what_cannot_be_read_is_logged_once_however_often_it_comes(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    for amount in (1, 2, 3):
+        item = wire_dispatch("d1", at(-10), at(60), {"s1": amount})
+        harness.publish({**item, "metadata": "nonsense"})
+        await (harness.poll() if amount > 1 else harness.set_up())
+    told = [line for line in caplog.messages if "cannot be read" in line]
+    assert len(told) == 1
+
+
+async def test_sites_that_cannot_be_asked_for_are_asked_for_after_five_minutes(
+    harness: Harness,
+) -> None:
+    harness.voltus.faults = Faults(status=500, paths=("/sites",))
+    await harness.set_up()
+
+    def asked() -> int:
+        paths = [request.path for request in harness.voltus.requests]
+        return len([path for path in paths if path.endswith("/sites")])
+
+    first = asked()
+    for half_minute in range(1, 10):
+        await harness.move_to(at(half_minute / 2))
+    assert asked() == first
+    await harness.move_to(at(5.5))
+    assert asked() == first + 1

@@ -1,5 +1,6 @@
 """Voltus is asked once more before a boundary acts, and at an end."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -212,3 +213,23 @@ async def test_the_account_may_be_unloaded_while_an_end_waits(
     assert between_polls.curtails("s1"), "it waits for an answer"
     await between_polls.hass.config_entries.async_unload(between_polls.entry.entry_id)
     await between_polls.settle()
+
+
+async def test_polls_do_not_overlap_whoever_asks(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.set_up()
+    ask, at_once, most = VoltusClient.dispatches, 0, 0
+
+    async def counted(client: VoltusClient) -> bytes:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        answer = await ask(client)
+        at_once -= 1
+        return answer
+
+    monkeypatch.setattr(VoltusClient, "dispatches", counted)
+    conversation = harness.entry.runtime_data.conversation
+    await asyncio.gather(conversation.poll(), harness.poll(), conversation.poll())
+    assert most == 1

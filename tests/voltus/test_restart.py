@@ -268,3 +268,18 @@ async def test_sites_are_asked_for_after_a_clock_far_ahead_is_set_right(
     await harness.poll()
     asked = [request.path for request in harness.voltus.requests]
     assert any(path.endswith("/sites") for path in asked)
+
+
+async def test_a_later_time_at_voltus_confirms_no_earlier_clock(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-5), at(10)))
+    await harness.set_up()
+    disk = harness.disk()
+    behind = at(0) - at(-570)
+    harness.freezer.move_to(at(-570))
+    harness.voltus.faults = Faults(date_offset=behind.total_seconds() + 60)
+    await harness.restart(disk)
+    await harness.poll()
+    assert harness.written_states("curtail", "s1") == ["on"]
+    assert "clock_skew" in issues(harness)
