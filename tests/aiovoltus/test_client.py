@@ -12,7 +12,6 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
-from sandbox.webhooks import WebhookFaults
 
 from custom_components.voltus.aiovoltus import client as client_module
 from custom_components.voltus.aiovoltus.client import (
@@ -45,6 +44,7 @@ from custom_components.voltus.aiovoltus.models import (
 from custom_components.voltus.aiovoltus.webhooks import EVENTS, Webhook
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
+from sandbox.webhooks import WebhookFaults
 from sandbox.wire import Answer
 from tests.builders import NOON, at, wire_dispatch
 
