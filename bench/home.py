@@ -11,7 +11,6 @@ from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import frame
-from homeassistant.helpers.entity import Entity
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import (
@@ -30,7 +29,7 @@ PLATFORMS = ("binary_sensor", "calendar", "event", "sensor")
 @asynccontextmanager
 async def home(platforms: Iterable[str] = PLATFORMS) -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant that has these platforms set up, as any has."""
-    with TemporaryDirectory() as folder, _no_multicast(), _all_enabled():
+    with TemporaryDirectory() as folder, _no_multicast():
         async with async_test_home_assistant(config_dir=folder) as hass:
             frame.async_setup(hass)
             hass.data.pop(DATA_CUSTOM_COMPONENTS)
@@ -66,11 +65,6 @@ def entity_id(hass: HomeAssistant, site_id: str, key: str = "curtail") -> str:
     )
     assert found
     return found
-
-
-def _all_enabled() -> AbstractContextManager[object]:
-    """Enable also what waits for its user to do so: it has a price as well."""
-    return patch.object(Entity, "entity_registry_enabled_default", new=True)
 
 
 class _Resolver(ThreadedResolver):

@@ -9,7 +9,6 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant import core
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.entity import Entity
 from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -51,19 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def all_entities_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enable also what waits for its user to do so."""
-    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
-
-
-@pytest.fixture
 async def harness(
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     socket_enabled: None,
     enable_custom_integrations: None,
-    all_entities_enabled: None,
 ) -> AsyncIterator[Harness]:
     """It is noon, and the local Voltus knows two sites and no dispatch."""
     freezer.move_to(NOON)

@@ -31,8 +31,6 @@ class VoltusBinarySensorDescription(BinarySensorEntityDescription):
 BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
     VoltusBinarySensorDescription(
         key="dispatch_active",
-        # Without a lead time it is `curtail` again, and `phase` tells the two apart.
-        entity_registry_enabled_default=False,
         is_on_fn=lambda curtailment: curtailment.phase is Phase.ACTIVE,
     ),
     VoltusBinarySensorDescription(

@@ -129,7 +129,6 @@ async def life(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
-    all_entities_enabled: None,
 ) -> AsyncIterator[Life]:
     """A Home Assistant whose requests and writes go through our hands."""
     freezer.move_to(NOON)
