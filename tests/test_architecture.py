@@ -30,6 +30,7 @@ ROOMS_MAY_IMPORT = {
     "asking": {"account", "aiovoltus"},
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
+    "metering": set[str](),
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }
@@ -88,6 +89,9 @@ LIBRARY_TREES = {
     for name, tree in INTEGRATION_TREES.items()
     if lies_within(name, LIBRARY)
 }
+METERING = [
+    name for name in INTEGRATION_TREES if lies_within(name, f"{INTEGRATION}.metering")
+]
 SANDBOX_TREES = trees("sandbox")
 
 every_library_module = pytest.mark.parametrize("module", LIBRARY_TREES)
@@ -175,9 +179,22 @@ def test_only_the_client_speaks_http(module: str) -> None:
     assert foreign <= allowed
 
 
-@every_library_module
-def test_the_library_reads_no_clock(module: str) -> None:
-    name, tree = LIBRARY_TREES[module]
+@pytest.mark.parametrize("name", METERING)
+def test_what_is_true_of_meters_needs_nothing_but_the_standard_library(
+    name: str,
+) -> None:
+    for imported in imports(name, INTEGRATION_TREES[name]):
+        top = imported.partition(".")[0]
+        assert top in sys.stdlib_module_names or lies_within(
+            imported, f"{INTEGRATION}.metering"
+        )
+
+
+@pytest.mark.parametrize(
+    "name", [*(name for name, _ in LIBRARY_TREES.values()), *METERING]
+)
+def test_what_is_pure_reads_no_clock(name: str) -> None:
+    tree = INTEGRATION_TREES[name]
     assert not any(lies_within(imported, "time") for imported in imports(name, tree))
     read = {
         node.attr

@@ -1,0 +1,1 @@
+"""What is true of meters anywhere: intervals, averages, baselines, reductions."""
