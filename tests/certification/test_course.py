@@ -147,8 +147,8 @@ def test_the_curtailing_test_takes_ten_minutes_at_least() -> None:
 @pytest.mark.parametrize(
     ("scenario", "gap", "expected"),
     [
-        # 40 seconds: a poll, and the time that an answer may take.
-        (Scenario.BASIC, 5, [(0, 0, 40, 20, 0, 1)]),
+        # 40 seconds: a poll, and the time that an answer may take. 2: an end asks once more.
+        (Scenario.BASIC, 5, [(0, 0, 40, 20, 0, 2)]),
         (Scenario.ANCILLARY_SERVICES, 5, [(0, 0, 40, 20, 0, 40)]),
         (
             Scenario.TWO_DISPATCHES,

@@ -121,7 +121,7 @@ def late(seconds: float) -> datetime:
         (
             Scenario.BASIC,
             [(late(30), at(20) + timedelta(seconds=5))],
-            ["12:20:01+00:00: curtail of kd1k was on for 4 s and had to be off"],
+            ["12:20:02+00:00: curtail of kd1k was on for 3 s and had to be off"],
         ),
         (
             Scenario.BASIC,

@@ -29,6 +29,8 @@ LONGEST = timedelta(hours=24)
 SHORTEST_CURTAILING = timedelta(minutes=10)
 ANSWER_WITHIN = timedelta(seconds=10)
 PUNCTUAL = timedelta(seconds=1)
+AN_END_WAITS = timedelta(seconds=1)
+"""At most, for the answer to the request that is sent at the end."""
 
 
 class Scenario(StrEnum):
@@ -335,7 +337,9 @@ def _expected(
             on_from=max(first.start_time - reaction.lead_time, published),
             on_by=max(first.start_time + PUNCTUAL, reaction.knows(published)),
             off_from=last.end_time,
-            off_by=max(last.end_time + PUNCTUAL, reaction.knows(last.received)),
+            off_by=max(
+                last.end_time + AN_END_WAITS + PUNCTUAL, reaction.knows(last.received)
+            ),
         )
         if merged and one.on_from <= merged[-1].off_from:
             before = merged.pop()
