@@ -97,6 +97,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._showing = asyncio.Lock()
         self._looked_at: datetime | None = None
         self._may_announce = False
+        self._questioned = False
         self._unsub_timer: CALLBACK_TYPE | None = None
         self._use_entry()
 
@@ -288,7 +289,6 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     @override
     async def _async_update_data(self) -> Look:
         begun = self.hass.loop.time()
-        doubted = self.conversation.key_doubt.doubted
         try:
             if self.conversation.must_wait:
                 raise UpdateFailed(translation_domain=DOMAIN, translation_key="waiting")
@@ -296,7 +296,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         except VoltusError as err:
             self._fail(err)
         finally:
-            self._question_key(doubted_before=doubted)
+            self._question_key()
             # From start to start, as Voltus' own sample polls.
             spent = timedelta(seconds=self.hass.loop.time() - begun)
             self.update_interval = max(self.poll_interval - spent, SHORTEST_PAUSE)
@@ -321,15 +321,19 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             translation_placeholders={"error": str(err)},
         ) from err
 
-    def _question_key(self, *, doubted_before: bool) -> None:
+    def _question_key(self) -> None:
         """Ask for another key once this one is doubted, and withdraw that with it.
 
-        Polling goes on: the refusals may be Voltus' own mistake.
+        Polling goes on: the refusals may be Voltus' own mistake. The doubt may have
+        come or gone with a poll out of turn.
         """
-        doubted = self.conversation.key_doubt.doubted
-        if doubted and not doubted_before:
+        doubted, self._questioned = (
+            self._questioned,
+            self.conversation.key_doubt.doubted,
+        )
+        if self._questioned and not doubted:
             self.config_entry.async_start_reauth(self.hass)
-        if doubted_before and not doubted:
+        if doubted and not self._questioned:
             self._clear_reauth()
 
     def _clear_reauth(self) -> None:
@@ -353,11 +357,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             seen = look(self._memory.known, self._policy, now)
             last: Look | None = self.data
             if last and self._once_more.holds_back(last, seen):
+                # What comes meanwhile, such as another site's start, does not wait.
+                self._arm(now, seen)
                 return
             self._note_boundary(now)
             self.data = seen
-        self._arm(now)
         self._once_more.ask_ahead(self.data, now)
+        self._arm(now, self.data)
         if changed or write:
             self.config_entry.async_create_task(
                 self.hass, self._show(), f"{self.name} states"
@@ -412,17 +418,20 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             and (last.until is None or now < last.until)
         )
 
-    def _arm(self, now: datetime) -> None:
+    def _arm(self, now: datetime, seen: Look) -> None:
         """Look again at the next boundary, or after one tick at the latest."""
         self._disarm()
         tick = now + self.poll_interval
-        due = self._once_more.due(self.data)
+        due = self._once_more.due(seen)
+        if due and due <= now:
+            # It may not be asked now; the tick sees whether it may again.
+            due = None
         # The timer goes by the clock, which `now` may be ahead of.
         ahead = now - utcnow()
         self._unsub_timer = async_track_point_in_utc_time(
             self.hass,
             HassJob(self._on_timer, f"{self.name} boundary", cancel_on_shutdown=True),
-            min(filter(None, (self.data.until, due, tick))) - ahead,
+            min(filter(None, (seen.until, due, tick))) - ahead,
         )
 
     def _disarm(self) -> None:

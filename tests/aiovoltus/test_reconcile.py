@@ -158,11 +158,21 @@ def test_a_later_list_takes_over_from_what_was_found() -> None:
 def test_the_same_list_again_moves_the_contact_on_and_nothing_else() -> None:
     known = polled(NOTHING, NOON, dispatch("d1"), dispatch("d2", end=None))
     known = polled(known, at(1), dispatch("d1"))
-    again = unchanged(known, number(at(2)), at(2))
+    again = unchanged(known, a_list(dispatch("d1")), number(at(2)), at(2))
     assert again == known
+    assert again.traces is known.traces
     assert again.trace("d1") == Trace(number(at(2)), at(2))
     assert again.trace("d2") == known.trace("d2")
     assert missing(again, at(2)) == ["d2"]
+
+
+def test_what_was_found_by_id_and_is_on_the_same_list_again_is_not_missing() -> None:
+    known = polled(NOTHING, NOON, dispatch("d1"))
+    known = found(known, known.dispatches["d1"], number(at(1)), at(1))
+    again = unchanged(known, a_list(dispatch("d1")), number(at(2)), at(2))
+    assert missing(again, at(2)) == []
+    late = unchanged(known, a_list(dispatch("d1")), number(at(0.5)), at(2))
+    assert late.traces == known.traces, "a list asked for earlier"
 
 
 # Asking for what is missing

@@ -3,6 +3,10 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util.dt import utcnow
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -137,6 +141,42 @@ async def test_a_pause_that_voltus_asks_for_is_kept_and_nothing_waits(
     assert not between_polls.curtails("s1")
 
 
+async def test_in_a_pause_it_is_looked_no_more_often(
+    between_polls: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between_polls.publish(wire_dispatch("d1", at(10.5), at(20)))
+    await between_polls.set_up()
+    between_polls.voltus.faults = Faults(status=429, retry_after="300", times=1)
+    await between_polls.move_to(at(10))
+    planned: list[timedelta] = []
+
+    def counted(
+        hass: HomeAssistant, job: HassJob[[datetime], None], when: datetime
+    ) -> CALLBACK_TYPE:
+        planned.append(when - utcnow())
+        return async_track_point_in_utc_time(hass, job, when)
+
+    monkeypatch.setattr(
+        "custom_components.voltus.coordinator.async_track_point_in_utc_time", counted
+    )
+    await pass_by_seconds(between_polls, at(10.5) - 5 * SECOND, at(10.5))
+    assert all(ahead > timedelta(0) for ahead in planned)
+    assert between_polls.curtails("s1")
+
+
+async def test_a_second_refusal_out_of_turn_asks_for_another_key_at_the_next_poll(
+    between_polls: Harness,
+) -> None:
+    between_polls.publish(wire_dispatch("d1", at(10.5), at(20)))
+    await between_polls.set_up()
+    between_polls.voltus.faults = Faults(status=401)
+    await between_polls.move_to(at(10))
+    assert not between_polls.flows(SOURCE_REAUTH)
+    await pass_by_seconds(between_polls, at(10.5) - 3 * SECOND, at(10.5))
+    await between_polls.move_to(at(11))
+    assert len(between_polls.flows(SOURCE_REAUTH)) == 1
+
+
 @pytest.mark.parametrize("fault", [Faults(status=500), Faults(cut=True)])
 async def test_without_an_answer_an_end_lets_go_all_the_same(
     between_polls: Harness, fault: Faults
@@ -188,6 +228,32 @@ async def test_a_start_at_the_same_instant_waits_for_nothing(
     assert between_polls.curtails("s2")
     assert not between_polls.curtails("s1")
     await between_polls.settle()
+
+
+async def test_while_an_end_waits_another_sites_start_does_not(
+    between_polls: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between_polls.publish(
+        wire_dispatch("d1", at(-10), at(10.5), {"s1": 1.0}),
+        wire_dispatch("d2", at(10.5) + 0.4 * SECOND, at(20), {"s2": 1.0}),
+    )
+    await between_polls.set_up()
+    await between_polls.move_to(at(10.5) - SECOND)
+    ask = VoltusClient.dispatches
+
+    async def late(client: VoltusClient) -> bytes:
+        """Answer when the start has gone by."""
+        await asyncio.sleep(0)
+        assert between_polls.curtails("s1")
+        between_polls.freezer.tick(0.4 * SECOND)
+        async_fire_time_changed(between_polls.hass)
+        assert between_polls.curtails("s2")
+        return await ask(client)
+
+    monkeypatch.setattr(VoltusClient, "dispatches", late)
+    await between_polls.move_to(at(10.5))
+    assert between_polls.curtails("s2")
+    assert not between_polls.curtails("s1")
 
 
 async def test_an_end_slept_through_is_not_waited_for(between_polls: Harness) -> None:

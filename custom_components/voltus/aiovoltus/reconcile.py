@@ -96,9 +96,22 @@ def listed(
     )
 
 
-def unchanged(snapshot: Snapshot, asked: int, now: datetime) -> Snapshot:
-    """Take in a list that says the same as the last one: only contact has moved on."""
-    return replace(snapshot, listed=Trace(asked, now))
+def unchanged(
+    snapshot: Snapshot, listing: Listing, asked: int, now: datetime
+) -> Snapshot:
+    """Take in a list that says the same as the last one, `listing`.
+
+    Only contact has moved on; what was found by id since is listed still.
+    """
+    listed_again = [
+        dispatch_id
+        for dispatch_id, trace in snapshot.traces.items()
+        if trace.asked < asked and dispatch_id in listing.dispatches
+    ]
+    traces = snapshot.traces
+    if listed_again:
+        traces = {i: trace for i, trace in traces.items() if i not in listed_again}
+    return replace(snapshot, listed=Trace(asked, now), traces=traces)
 
 
 def missing(snapshot: Snapshot, now: datetime) -> list[str]:

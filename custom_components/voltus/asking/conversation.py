@@ -245,7 +245,7 @@ class Conversation:
             and not known.lagging
         )
         if unchanged:
-            known = reconcile.unchanged(known, asked, now)
+            known = reconcile.unchanged(known, self._listing, asked, now)
         else:
             listing = await self._read(content, now)
             now = self._account.now()
