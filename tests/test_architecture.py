@@ -31,11 +31,18 @@ ROOMS_MAY_IMPORT = {
     "asking": {"account", "aiovoltus"},
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
+    "loads": {"account", "aiovoltus", "remembering"},
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }
 """What the packages of the shell may import of the integration, but for its names."""
-PURE = ("certification.course", "certification.verdict", "announcing.announcement")
+PURE = (
+    "announcing.announcement",
+    "certification.course",
+    "certification.verdict",
+    "loads.goals",
+    "loads.load",
+)
 """Modules of the shell that know nothing of Home Assistant."""
 
 PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -24,8 +24,8 @@ from .certification.actions import create_test_dispatch, run_scenario
 from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
+from .loads.actions import async_setup_load_actions
 from .reporting.queries import get_dispatches, get_log
-from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
 
 def _instant(value: object) -> datetime:
@@ -79,22 +79,10 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
 )
-SAVE_SCHEMA = vol.Schema(
-    {
-        vol.Required(ATTR_SCOPE): cv.string,
-        vol.Required(ATTR_ENTITY_ID): cv.entity_ids,
-        vol.Optional(ATTR_TO, default={}): {cv.string: object},
-    }
-)
-RESTORE_SCHEMA = vol.Schema(
-    {vol.Required(ATTR_SCOPE): cv.string, vol.Optional(ATTR_ENTITY_ID): cv.entity_ids}
-)
 
 
 async def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    saved_states = SavedStates(hass)
-    await saved_states.async_load()
     for act, schema in (
         (create_test_dispatch, CREATE_TEST_DISPATCH_SCHEMA),
         (run_scenario, RUN_SCENARIO_SCHEMA),
@@ -114,13 +102,7 @@ async def async_setup_services(hass: HomeAssistant) -> None:
         hass.services.async_register(
             DOMAIN, ask.__name__, _for_account(ask), schema, SupportsResponse.ONLY
         )
-    for name, action, schema in (
-        ("save_states", saved_states.async_save_states, SAVE_SCHEMA),
-        ("restore_states", saved_states.async_restore_states, RESTORE_SCHEMA),
-    ):
-        hass.services.async_register(
-            DOMAIN, name, action, schema, SupportsResponse.OPTIONAL
-        )
+    await async_setup_load_actions(hass)
 
 
 def _for_account(

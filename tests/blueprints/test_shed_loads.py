@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.voltus.const import DOMAIN
+from tests.blueprints.conftest import end_automations
 from tests.builders import NOON, at, wire_dispatch
 from tests.fake_loads import FakeLoads, Thermostat
 from tests.voltus.harness import Harness
@@ -26,7 +27,9 @@ from tests.voltus.harness import Harness
 FREEZER, PUMP, FAN = "freezer", "pump", "fan"
 LOADS = ["switch.freezer", "switch.pump", "switch.fan", "switch.gone"]
 HALL = "climate.hall"
-STORE = "voltus.saved_states"
+STORE = "voltus.loads"
+SETTLED = 20
+"""Seconds after which what a load reports is no answer to a command any more."""
 
 
 @pytest.fixture
@@ -73,10 +76,26 @@ async def pass_time(harness: Harness, seconds: float = 1) -> None:
 
 
 async def by_hand(harness: Harness, action: str, entity_id: str, **data: Any) -> None:
-    """Do something to a load by hand."""
+    """Do something to a load by hand, once it has settled."""
+    await pass_time(harness, SETTLED)
     domain, name = action.split(".")
     data = {"entity_id": entity_id, **data}
     await harness.hass.services.async_call(domain, name, data, blocking=True)
+    await harness.settle()
+
+
+async def shed(harness: Harness, scope: str, *entity_ids: str) -> None:
+    """Have a scope hold loads down."""
+    data = {"scope": scope, "entity_id": list(entity_ids)}
+    await harness.hass.services.async_call(DOMAIN, "shed", data, blocking=True)
+    await harness.settle()
+
+
+async def switch_automation(harness: Harness, *, on: bool) -> None:
+    """Switch the automation on or off."""
+    data = {"entity_id": "automation.shed"}
+    name = "turn_on" if on else "turn_off"
+    await harness.hass.services.async_call("automation", name, data, blocking=True)
     await harness.settle()
 
 
@@ -212,7 +231,7 @@ async def test_a_load_that_refuses_keeps_no_other_from_being_shed_and_put_back(
     assert fake_loads.running == [FREEZER]
     assert fake_loads.thermostats["hall"].aim == 25
     fake_loads.broken = set()
-    await run_again(harness)
+    await pass_time(harness, 10)
     assert fake_loads.running == []
 
     fake_loads.broken = {FREEZER}
@@ -220,7 +239,7 @@ async def test_a_load_that_refuses_keeps_no_other_from_being_shed_and_put_back(
     assert fake_loads.running == [FAN]
     assert fake_loads.thermostats["hall"].aim == 22
     fake_loads.broken = set()
-    await run_again(harness)
+    await pass_time(harness, 10)
     assert fake_loads.running == [FREEZER, FAN]
 
 
@@ -228,18 +247,51 @@ async def test_a_load_taken_off_the_list_while_it_is_down_comes_back(
     harness: Harness, fake_loads: FakeLoads
 ) -> None:
     await automate(harness, fake_loads)
+    await shed(harness, "shed", "climate.hall")
     await curtail(harness)
-    await harness.hass.services.async_call(
-        "automation", "turn_off", {"entity_id": "automation.shed"}, blocking=True
-    )
-    await harness.hass.services.async_call(
-        DOMAIN, "save_states", {"scope": "shed", "entity_id": LOADS}, blocking=True
-    )
-    await harness.hass.services.async_call(
-        "automation", "turn_on", {"entity_id": "automation.shed"}, blocking=True
-    )
+    assert fake_loads.thermostats["hall"].mode is HVACMode.OFF
     await curtail(harness, on=False)
+    assert fake_loads.thermostats["hall"].mode is HVACMode.COOL
+
+
+async def test_switched_on_in_the_middle_the_automation_sheds_within_a_minute(
+    harness: Harness, fake_loads: FakeLoads
+) -> None:
+    await automate(harness, fake_loads)
+    await switch_automation(harness, on=False)
+    await curtail(harness)
     assert fake_loads.running == [FREEZER, FAN]
+    await switch_automation(harness, on=True)
+    await pass_time(harness, 60)
+    assert fake_loads.running == []
+
+
+async def test_switched_on_after_the_end_the_automation_brings_back(
+    harness: Harness, fake_loads: FakeLoads
+) -> None:
+    await automate(harness, fake_loads)
+    await curtail(harness)
+    await switch_automation(harness, on=False)
+    await curtail(harness, on=False)
+    await pass_time(harness, 3600)
+    assert fake_loads.running == []
+    await switch_automation(harness, on=True)
+    await pass_time(harness, 60)
+    assert fake_loads.running == [FREEZER, FAN]
+
+
+async def test_once_switched_on_it_looks_no_more_than_once(
+    harness: Harness, fake_loads: FakeLoads
+) -> None:
+    await automate(harness, fake_loads)
+    await switch_automation(harness, on=False)
+    await switch_automation(harness, on=True)
+    await pass_time(harness, 60)
+    triggered = harness.hass.states.get("automation.shed")
+    assert triggered
+    for _ in range(5):
+        await pass_time(harness, 60)
+    assert harness.hass.states.get("automation.shed") == triggered
 
 
 # What somebody changes meanwhile
@@ -273,16 +325,15 @@ async def test_a_load_that_was_off_and_is_switched_on_meanwhile_is_left_alone(
     assert fake_loads.running == []
 
 
-async def test_a_load_switched_off_by_hand_after_it_was_switched_on_comes_back(
+async def test_a_load_switched_on_and_off_again_by_hand_stays_off(
     harness: Harness, fake_loads: FakeLoads
 ) -> None:
-    """It is as it was left: nobody can tell the one from the other."""
     await automate(harness, fake_loads)
     await curtail(harness)
     await by_hand(harness, "switch.turn_on", "switch.freezer")
     await by_hand(harness, "switch.turn_off", "switch.freezer")
     await curtail(harness, on=False)
-    assert fake_loads.running == [FREEZER, FAN]
+    assert fake_loads.running == [FAN]
 
 
 # Setting back
@@ -477,10 +528,9 @@ async def test_the_amount_may_be_shown_in_another_unit(
 
 
 async def test_loads_come_back_one_after_another(
-    harness: Harness, fake_loads: FakeLoads, patience: Callable[[], None]
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     await automate(harness, fake_loads, set_back=[HALL], pause=30)
-    patience()
     await curtail(harness)
     await curtail(harness, on=False)
     assert (fake_loads.running, fake_loads.thermostats["hall"].aim) == ([FREEZER], 25)
@@ -500,10 +550,9 @@ async def test_loads_come_back_one_after_another(
 
 
 async def test_a_new_dispatch_ends_the_wait(
-    harness: Harness, fake_loads: FakeLoads, patience: Callable[[], None]
+    harness: Harness, fake_loads: FakeLoads
 ) -> None:
     await automate(harness, fake_loads, pause=600)
-    patience()
     await curtail(harness)
     await curtail(harness, on=False)
     assert fake_loads.running == [FREEZER]
@@ -518,15 +567,15 @@ async def test_the_wait_goes_on_after_a_restart(
     harness: Harness,
     fake_loads: FakeLoads,
     hass_config_dir: str,
-    patience: Callable[[], None],
 ) -> None:
     await automate(harness, fake_loads, pause=30)
-    patience()
     await curtail(harness)
     await curtail(harness, on=False)
     assert fake_loads.running == [FREEZER]
     async with next_start(harness, hass_config_dir, harness.disk()) as second:
         await start(second, fake_loads, pause=30)
+        assert fake_loads.running == [FREEZER]
+        await pass_time(second, 30)
         assert fake_loads.running == [FREEZER, FAN]
 
 
@@ -557,6 +606,7 @@ async def next_start(
             hass, harness.freezer, harness.voltus, harness.url, entry, harness.storage
         )
         await hass.config_entries.async_unload(entry.entry_id)
+        await end_automations(hass)
         await hass.async_stop(force=True)
 
 
@@ -591,7 +641,7 @@ class Fate:
             *args: Any,
             **kwargs: Any,
         ) -> Any:
-            if registry is services:
+            if registry is services and domain != "automation":
                 self._go_on(f"{domain}.{service}")
             return await call(registry, domain, service, *args, **kwargs)
 
@@ -606,19 +656,11 @@ class Fate:
         self.calls.append(name)
 
 
-SHED = ["voltus.save_states", "homeassistant.turn_off", "switch.turn_off"]
-SET_BACK = ["voltus.save_states", "climate.set_temperature"]
-PUT_BACK = ["voltus.restore_states", "switch.turn_on"]
-LEFT_ALONE = ["voltus.restore_states"]
-BROUGHT_BACK = [
-    "voltus.restore_states",
-    "climate.set_hvac_mode",
-    "climate.set_temperature",
-]
 CALLS = [
-    *SHED,
-    *SET_BACK,
-    *(*PUT_BACK, *LEFT_ALONE, *PUT_BACK, *LEFT_ALONE, *BROUGHT_BACK, *LEFT_ALONE),
+    *("voltus.shed", "switch.turn_off", "switch.turn_off"),
+    *("voltus.shed", "climate.set_temperature"),
+    *("voltus.restore", "switch.turn_on", "switch.turn_on"),
+    *("climate.set_hvac_mode", "climate.set_temperature"),
 ]
 INPUTS: dict[str, Any] = {"set_back": [HALL], "pause": 30}
 
@@ -640,13 +682,11 @@ async def test_the_steps_of_a_dispatch(
     harness: Harness,
     fake_loads: FakeLoads,
     monkeypatch: pytest.MonkeyPatch,
-    patience: Callable[[], None],
 ) -> None:
     harness.publish(wire_dispatch(start=at(1), end=at(9)))
     await automate(harness, fake_loads, **INPUTS)
     fate = Fate(harness)
     fate.take_hold(monkeypatch)
-    patience()
     await live_through(harness, until=lambda: False)
     assert fate.calls == CALLS
 
@@ -658,7 +698,6 @@ async def test_a_kill_at_any_step_loses_nothing(
     fake_loads: FakeLoads,
     hass_config_dir: str,
     monkeypatch: pytest.MonkeyPatch,
-    patience: Callable[[], None],
     last: int,
     minutes_down: int,
 ) -> None:
@@ -667,7 +706,6 @@ async def test_a_kill_at_any_step_loses_nothing(
     await automate(harness, fake_loads, **INPUTS)
     fate = Fate(harness, last)
     fate.take_hold(monkeypatch)
-    patience()
     await live_through(harness, until=lambda: fate.disk is not None)
     assert fate.disk
 
@@ -677,7 +715,7 @@ async def test_a_kill_at_any_step_loses_nothing(
         while second.curtails("s1"):
             assert is_down(fake_loads)
             await pass_time(second, 60)
-        for _ in range(4):
+        for _ in range(8):
             await pass_time(second, 31)
         assert (fake_loads.switches, fake_loads.thermostats) == before
         assert not second.storage.get(STORE, {}).get("data")

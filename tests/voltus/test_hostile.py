@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from custom_components.voltus.saved_states import _scopes
 from homeassistant.components.calendar import DOMAIN as CALENDAR
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
@@ -42,7 +43,6 @@ from custom_components.voltus.remembering.memory import (
     _memory,
     _memory_json,
 )
-from custom_components.voltus.saved_states import _scopes
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 from sandbox.wire import Answer

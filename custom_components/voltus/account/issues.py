@@ -58,14 +58,14 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         found.append(Issue("no_contact", {"since": since}))
     if skew is not None:
         found.append(Issue("clock_skew", {"seconds": f"{abs(skew):.0f}"}))
-    if names := _names(new_sites):
+    if new := names(new_sites):
         found.append(
-            Issue("new_site", {"sites": names}, severity=ir.IssueSeverity.WARNING)
+            Issue("new_site", {"sites": new}, severity=ir.IssueSeverity.WARNING)
         )
-    if names := _names(released):
-        found.append(Issue("released_blind", {"dispatches": names}))
-    if names := _names(f"{each.dispatch_id} ({each.field})" for each in refusals):
-        found.append(Issue("unreadable_dispatch", {"dispatches": names}))
+    if ended := names(released):
+        found.append(Issue("released_blind", {"dispatches": ended}))
+    if unread := names(f"{each.dispatch_id} ({each.field})" for each in refusals):
+        found.append(Issue("unreadable_dispatch", {"dispatches": unread}))
     return found
 
 
@@ -114,8 +114,8 @@ def plain(text: str) -> str:
     return re.sub(r"[^\w .,:()-]", "", text)[:150]
 
 
-def _names(texts: Iterable[str]) -> str:
+def names(texts: Iterable[str]) -> str:
     """Return a list to read, no longer than anybody would read."""
-    names = sorted({plain(text) or "?" for text in texts})
-    more = ["..."] if len(names) > MOST_NAMED else []
-    return ", ".join(names[:MOST_NAMED] + more)
+    found = sorted({plain(text) or "?" for text in texts})
+    more = ["..."] if len(found) > MOST_NAMED else []
+    return ", ".join(found[:MOST_NAMED] + more)

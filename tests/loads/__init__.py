@@ -1,0 +1,1 @@
+"""Tests of the loads that are held down."""
