@@ -589,6 +589,8 @@ async def next_start(
     """Start Home Assistant anew upon what the last one has left on the disk."""
     await harness.hass.config_entries.async_unload(harness.entry.entry_id)
     await harness.settle()
+    await end_automations(harness.hass)
+    await harness.hass.async_stop(force=True)
     harness.storage.clear()
     harness.storage.update(disk)
     async with async_test_home_assistant(config_dir=config_dir) as hass:

@@ -55,10 +55,10 @@ async def async_tell(
     state, now = aim.get(STATE), hass.states.get(entity_id)
     service = SERVICES.get(str(state))
     data: dict[str, Json] = {"entity_id": entity_id}
-    alone = aim.keys() == {STATE} or (now is not None and now.state == state)
+    is_reported = report_of(now).values == aim
     if aim.keys() <= {*TEMPERATURES}:
         service, data = "set_temperature", {**data, **aim}
-    elif not alone:
+    elif aim.keys() != {STATE} and not is_reported:
         service = None
     async with asyncio.timeout(LONGEST):
         if service and hass.services.has_service(domain, service):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Final
 
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import (
     CALLBACK_TYPE,
     Context,
@@ -81,6 +82,7 @@ class LoadController:
         }
         self._follow()
         async_at_started(self._hass, self._async_started)
+        self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
 
     async def _async_take_over_saved_states(self) -> Kept:
         """Take up what an earlier version has left, in a file of another name."""
@@ -144,6 +146,12 @@ class LoadController:
         self._hass.bus.async_listen(EVENT_ENTITY_REGISTRY_UPDATED, self._async_removed)
         self._let_go_of_orphans()
         self._advance([*self._loads])
+
+    @callback
+    def _async_stop(self, _event: Event) -> None:
+        """Leave everything to the next start."""
+        self._started = False
+        self._disarm()
 
     @callback
     def _async_removed(self, event: Event[EventEntityRegistryUpdatedData]) -> None:
@@ -228,10 +236,13 @@ class LoadController:
             self._dues[entity_id] = instant
         return told
 
-    def _arm(self) -> None:
+    def _disarm(self) -> None:
         if self._unsub_timer:
             self._unsub_timer()
             self._unsub_timer = None
+
+    def _arm(self) -> None:
+        self._disarm()
         if self._dues:
             wait = min(self._dues.values()) - self.now()
             self._unsub_timer = async_call_later(
