@@ -197,7 +197,11 @@ class Light(Load, LightEntity):
     """A lamp that dims."""
 
     _attr_color_mode = ColorMode.BRIGHTNESS
-    _attr_supported_color_modes = frozenset({ColorMode.BRIGHTNESS})
+
+    @property
+    @override
+    def supported_color_modes(self) -> set[ColorMode]:
+        return {ColorMode.BRIGHTNESS}
 
     @property
     @override
@@ -248,7 +252,10 @@ class Cover(Load, CoverEntity):
 class Select(Load, SelectEntity):
     """A heat pump with modes of its own."""
 
-    _attr_options = ("eco", "comfort", "boost")
+    @property
+    @override
+    def options(self) -> list[str]:
+        return ["eco", "comfort", "boost"]
 
     @property
     @override

@@ -28,6 +28,7 @@ from custom_components.voltus.aiovoltus.schedule import (
 from custom_components.voltus.announcing.announcement import announcement
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.event import ATTRIBUTES
+from custom_components.voltus.loads.notices import EVENT_FAILED, EVENT_TAKEN_OVER
 
 from .builders import NOON, at, dispatch, snapshot
 
@@ -207,7 +208,11 @@ def test_every_field_of_an_action_is_listed(action: str) -> None:
 
 @pytest.mark.parametrize("page", [README, EVENTS], ids=lambda page: page.name)
 def test_all_events_are_listed(page: Path) -> None:
-    assert named(page, "Events") == {f"{DOMAIN}_dispatch_{kind}" for kind in ChangeType}
+    assert named(page, "Events") == {
+        *(f"{DOMAIN}_dispatch_{kind}" for kind in ChangeType),
+        EVENT_FAILED,
+        EVENT_TAKEN_OVER,
+    }
 
 
 def test_all_repair_notices_are_listed() -> None:

@@ -1,4 +1,4 @@
-"""What happened to a dispatch, as a sentence in the logbook.
+"""What happened to a dispatch or a load, as a sentence in the logbook.
 
 The name comes before the message: "Voltus announced dispatch 5j94 for ...".
 """
@@ -19,6 +19,7 @@ from homeassistant.util.dt import utcnow
 from .aiovoltus.schedule import ChangeType
 from .announcing.wording import kilowatts, listed, moment
 from .const import DOMAIN
+from .loads.notices import EVENT_FAILED, EVENT_TAKEN_OVER
 
 type Data = Mapping[str, Any]
 
@@ -33,6 +34,10 @@ REASONS: Mapping[str, str] = {
     "unauthorized": "no longer authorized",
     "withdrawn": "no longer known to Voltus",
 }
+FAILED: Mapping[str, str] = {
+    "going_down": "has not gone down for two minutes, and is told again",
+    "coming_back": "has not come back for two minutes",
+}
 # Of a field that is changed, what it is now.
 FLAGS: Mapping[str, Mapping[bool, str]] = {
     "authorized": {True: "authorized again", False: "no longer authorized"},
@@ -46,7 +51,7 @@ def async_describe_events(
     hass: HomeAssistant,
     async_describe_event: Callable[[str, str, Callable[[Event], dict[str, Any]]], None],
 ) -> None:
-    """Describe the five events."""
+    """Describe the five events of dispatches, and those of loads."""
 
     def describe(change: ChangeType) -> Callable[[Event], dict[str, Any]]:
         @callback
@@ -57,6 +62,27 @@ def async_describe_events(
 
     for change in ChangeType:
         async_describe_event(DOMAIN, f"{DOMAIN}_dispatch_{change}", describe(change))
+
+    @callback
+    def failed(event: Event) -> dict[str, Any]:
+        return _load_entry(hass, event, FAILED[event.data["phase"]])
+
+    @callback
+    def taken_over(event: Event) -> dict[str, Any]:
+        return _load_entry(hass, event, "is somebody else's by now: it is left alone")
+
+    async_describe_event(DOMAIN, EVENT_FAILED, failed)
+    async_describe_event(DOMAIN, EVENT_TAKEN_OVER, taken_over)
+
+
+def _load_entry(hass: HomeAssistant, event: Event, message: str) -> dict[str, Any]:
+    entity_id = event.data["entity_id"]
+    state = hass.states.get(entity_id)
+    return {
+        LOGBOOK_ENTRY_NAME: state.name if state else entity_id,
+        LOGBOOK_ENTRY_MESSAGE: message,
+        LOGBOOK_ENTRY_ENTITY_ID: entity_id,
+    }
 
 
 def _entry(hass: HomeAssistant, change: ChangeType, data: Data) -> dict[str, Any]:

@@ -249,3 +249,24 @@ async def test_after_a_long_outage_each_dispatch_is_told(harness: Harness) -> No
         *(wire_dispatch(f"d{n}", at(60 + n), at(120 + n)) for n in range(80)),
     )
     assert len(calls) == 80
+
+
+@pytest.mark.parametrize(
+    ("phase", "title"),
+    [
+        ("going_down", "Load does not go down"),
+        ("coming_back", "Load does not come back"),
+    ],
+)
+async def test_a_load_that_does_not_obey(
+    harness: Harness, phase: str, title: str
+) -> None:
+    calls = await automate(harness)
+    harness.hass.states.async_set("switch.pump", "on", {"friendly_name": "Pump"})
+    harness.hass.bus.async_fire(
+        "voltus_load_failed",
+        {"entity_id": "switch.pump", "phase": phase, "since": at(0).isoformat()},
+    )
+    await harness.settle()
+    assert titles(calls) == [title]
+    assert messages(calls) == ["Pump has not obeyed since 13:00."]

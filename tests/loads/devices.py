@@ -148,9 +148,9 @@ class Simulation:
             self.show(Cause.OTHER if self.device.slow > 5 else answer[2])
 
 
-def switch(state: str = "on", **how: int) -> Simulation:
+def switch(state: str = "on", *, lost: int = 0, slow: int = 0) -> Simulation:
     """Return a switch."""
-    return Simulation(Device({STATE: state}, **how))
+    return Simulation(Device({STATE: state}, lost, slow))
 
 
 def thermostat(mode: str = "cool", **values: Json) -> Simulation:

@@ -16,7 +16,9 @@ FREEZER, PUMP, FAN = "switch.freezer", "switch.pump", "switch.fan"
 HALL = "climate.hall"
 
 
-def thermostat(aim: float = 22, mode: HVACMode = HVACMode.COOL, **habits: Any) -> Any:
+def thermostat(
+    aim: float = 22, mode: HVACMode = HVACMode.COOL, **habits: Any
+) -> pytest.MarkDecorator:
     """Have a test run with a thermostat in the hall that behaves like this."""
     loads = FakeLoads(thermostats={"hall": Thermostat(mode, aim, 20)})
     loads.habits["hall"] = Habits(**habits)

@@ -7,11 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from custom_components.voltus.saved_states import _scopes
 from homeassistant.components.calendar import DOMAIN as CALENDAR
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.json import json_bytes
@@ -400,17 +398,6 @@ LOG_CONTENT: Json = {
     "rows": LOG_ROWS,
     "past": MEMORY_CONTENT["known"]["dispatches"],
 }
-SCOPES_CONTENT: Json = {
-    "shed": {
-        "switch.a": {
-            "state": "on",
-            "attributes": {"x": 1},
-            "counts": ["x"],
-            "left": {"state": "off", "x": None},
-        },
-        "switch.b": {"state": "on", "attributes": {}, "counts": [], "left": None},
-    }
-}
 
 
 def _from_disk(payload: Json) -> Any:
@@ -445,17 +432,6 @@ def test_a_spoiled_log_is_sound_or_set_aside(payload: Json) -> None:
     assert json_bytes(verdicts([*content.rows, SCENARIO_ROW], at(60)))
     again: Any = json_loads(json_bytes(_log_json(content)))
     assert _log_content(again) == content
-
-
-@given(spoiled(SCOPES_CONTENT))
-def test_spoiled_saved_states_are_sound_or_set_aside(payload: Json) -> None:
-    try:
-        scopes = _scopes(_from_disk(payload))
-    except UNREADABLE:
-        return
-    for loads in scopes.values():
-        for entity_id, saved in loads.items():
-            assert json_bytes(State(entity_id, saved.state, saved.attributes).as_dict())
 
 
 @pytest.mark.drawn

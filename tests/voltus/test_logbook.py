@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from homeassistant.components.recorder import Recorder
-from homeassistant.core import Event
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
@@ -41,8 +41,45 @@ def described(harness: Harness) -> list[dict[str, Any]]:
         handlers[event_type] = describe
 
     async_describe_events(harness.hass, record)
-    assert handlers.keys() == {f"{DOMAIN}_dispatch_{kind}" for kind in EVENTS}
+    assert handlers.keys() == {
+        *(f"{DOMAIN}_dispatch_{kind}" for kind in EVENTS),
+        *(f"{DOMAIN}_load_{kind}" for kind in ("failed", "taken_over")),
+    }
     return [handlers[str(event.event_type)](event) for event in harness.told]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "message"),
+    [
+        (
+            "failed",
+            {"phase": "going_down"},
+            "has not gone down for two minutes, and is told again",
+        ),
+        ("failed", {"phase": "coming_back"}, "has not come back for two minutes"),
+        ("taken_over", {}, "is somebody else's by now: it is left alone"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("entity_id", "name"), [("switch.a", "Pump"), ("switch.gone", "switch.gone")]
+)
+def test_a_load_that_fails_or_is_taken_over(
+    hass: HomeAssistant,
+    kind: str,
+    data: dict[str, str],
+    message: str,
+    entity_id: str,
+    name: str,
+) -> None:
+    hass.states.async_set("switch.a", "on", {"friendly_name": "Pump"})
+    handlers: dict[str, Describe] = {}
+    async_describe_events(hass, lambda _, kind, each: handlers.update({kind: each}))
+    event = Event(f"{DOMAIN}_load_{kind}", {"entity_id": entity_id, **data})
+    assert handlers[str(event.event_type)](event) == {
+        "name": name,
+        "message": message,
+        "entity_id": entity_id,
+    }
 
 
 def messages(harness: Harness) -> list[str]:

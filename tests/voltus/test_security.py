@@ -132,35 +132,31 @@ async def _call(
         blocking=True,
         context=Context(user_id=user.id if user else None),
     )
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def test_who_may_not_switch_a_load_can_neither_save_nor_restore_it(
+async def test_who_may_not_switch_a_load_can_neither_shed_nor_restore_it(
     hass: HomeAssistant, load: str
 ) -> None:
     reader = await _user(hass, GROUP_ID_READ_ONLY)
     with pytest.raises(Unauthorized):
-        await _call(hass, "save_states", reader, entity_id=[load])
-    await _call(hass, "save_states", None, entity_id=[load])
-    await hass.services.async_call(
-        INPUT_BOOLEAN, "turn_off", {"entity_id": load}, blocking=True
-    )
-    for data in ({}, {"entity_id": [load]}):
-        with pytest.raises(Unauthorized):
-            await _call(hass, "restore_states", reader, **data)
+        await _call(hass, "shed", reader, entity_id=[load])
+    assert hass.states.is_state(load, "on")
+    await _call(hass, "shed", None, entity_id=[load])
+    with pytest.raises(Unauthorized):
+        await _call(hass, "restore", reader)
     assert hass.states.is_state(load, "off")
-    await _call(hass, "restore_states", None)
+    await _call(hass, "restore", None)
     assert hass.states.is_state(load, "on"), "it is still remembered"
 
 
-async def test_who_may_switch_a_load_may_save_and_restore_it(
+async def test_who_may_switch_a_load_may_shed_and_restore_it(
     hass: HomeAssistant, load: str
 ) -> None:
     user = await _user(hass, GROUP_ID_USER)
-    await _call(hass, "save_states", user, entity_id=[load])
-    await hass.services.async_call(
-        INPUT_BOOLEAN, "turn_off", {"entity_id": load}, blocking=True
-    )
-    await _call(hass, "restore_states", user)
+    await _call(hass, "shed", user, entity_id=[load])
+    assert hass.states.is_state(load, "off")
+    await _call(hass, "restore", user)
     assert hass.states.is_state(load, "on")
 
 
@@ -168,7 +164,7 @@ async def test_a_call_in_the_name_of_nobody_known_is_refused(
     hass: HomeAssistant, load: str
 ) -> None:
     with pytest.raises(Unauthorized):
-        await _call(hass, "save_states", MockUser(), entity_id=[load])
+        await _call(hass, "shed", MockUser(), entity_id=[load])
 
 
 async def test_who_may_only_read_sees_states_and_devices_but_neither_events_nor_the_entry(

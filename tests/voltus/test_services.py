@@ -679,13 +679,17 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     ran = await call(harness.hass, "run_scenario", scenario="ancillary_services")
     for minute in (0.5, 20, 20.5, 21):
         await harness.move_to(at(minute))
+
+    def loads(answer: Any) -> Any:
+        return {"loads": {"switch.pump": answer["loads"][PUMP]}}
+
     answers = [
         await call(harness.hass, "create_test_dispatch"),
         ran,
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
-        await call(harness.hass, "save_states", scope="pump", entity_id=[PUMP]),
-        await call(harness.hass, "restore_states", scope="pump"),
+        loads(await call(harness.hass, "shed", scope="pump", entity_id=[PUMP])),
+        loads(await call(harness.hass, "restore", scope="pump")),
     ]
     page = DOCUMENTATION.read_text(encoding="utf-8")
     shown = [json.loads(block) for block in JSON.findall(page)]

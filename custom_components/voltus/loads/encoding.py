@@ -6,6 +6,9 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, final
 
+from homeassistant.const import MAX_LENGTH_STATE_STATE
+from homeassistant.core import valid_entity_id
+
 from ..aiovoltus.models import Json
 from ..remembering.encoding import texts, typed
 from .goals import OFF, STATE, Request, SetBack, To, Values
@@ -48,7 +51,7 @@ def read(content: dict[str, Any]) -> Kept:
     """Read what was written. Raises KeyError, TypeError or ValueError if it is not."""
     loads = typed(dict, content["loads"])
     return Kept(
-        {entity_id: _read_load(each) for entity_id, each in loads.items()},
+        {_entity_id(entity_id): _read_load(each) for entity_id, each in loads.items()},
         frozenset(texts(content["automations"])),
     )
 
@@ -63,8 +66,10 @@ def read_saved_states(content: dict[str, Any], now: datetime) -> Kept:
         for entity_id, each in saved.items():
             left = each.get("left")
             wanted = {STATE: OFF} if left is None else _values(left)
-            before = {**_values(each["attributes"]), STATE: str(each[STATE])}
-            loads[entity_id] = Load(
+            before = _state_and_attributes(
+                {**_values(each["attributes"]), STATE: each[STATE]}
+            )
+            loads[_entity_id(entity_id)] = Load(
                 scopes={scope: To(wanted)},
                 phase=Phase.GOING_DOWN if left is None else Phase.DOWN,
                 since=now,
@@ -105,6 +110,12 @@ def _read_load(content: dict[str, Any]) -> Load:
     )
 
 
+def _entity_id(text: str) -> str:
+    if not valid_entity_id(text):
+        raise ValueError(f"No entity id: {text}")
+    return text
+
+
 def _dump_request(request: Request) -> dict[str, Any]:
     if isinstance(request, To):
         return {"to": request.values}
@@ -119,7 +130,9 @@ def _read_request(content: dict[str, Any]) -> Request:
 
 def _state_and_attributes(content: object) -> Values:
     values = _values(content)
-    typed(str, values[STATE])
+    state = typed(str, values[STATE])
+    if len(state) > MAX_LENGTH_STATE_STATE:
+        raise ValueError(f"A state of {len(state)} characters")
     return values
 
 

@@ -6,16 +6,12 @@ from typing import Final
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.helpers import issue_registry as ir
 
-from ..account.issues import names
+from ..account.issues import names, plain
 from ..const import DOMAIN, LOGGER
 from .load import Load, Phase
 
 EVENT_FAILED: Final = f"{DOMAIN}_load_failed"
 EVENT_TAKEN_OVER: Final = f"{DOMAIN}_load_taken_over"
-ISSUES: Final = {
-    Phase.GOING_DOWN: "loads_not_down",
-    Phase.COMING_BACK: "loads_not_back",
-}
 
 
 def tell_failed(
@@ -54,28 +50,36 @@ def tell_taken_over(
 def tell_orphaned(hass: HomeAssistant, scope: str, entity_ids: Iterable[str]) -> None:
     """Tell that loads come back as the automation is gone for which they were held."""
     LOGGER.warning("The automation %s is gone; its loads are brought back", scope)
-    _raise(hass, "automation_gone", entity_ids, ir.IssueSeverity.WARNING, scope=scope)
+    _notice(
+        hass,
+        "automation_gone",
+        {"loads": names(entity_ids), "scope": plain(scope)},
+        ir.IssueSeverity.WARNING,
+    )
 
 
 def show_issues(hass: HomeAssistant, loads: Mapping[str, Load]) -> None:
     """Keep the repair issues in step: one for each phase in which loads fail."""
-    for phase, key in ISSUES.items():
-        failing = [
-            i for i, load in loads.items() if load.failed and load.phase is phase
-        ]
-        if failing:
-            _raise(hass, key, failing, ir.IssueSeverity.ERROR)
-        else:
-            ir.async_delete_issue(hass, DOMAIN, key)
+    not_down = _failing(loads, Phase.GOING_DOWN)
+    _notice(hass, "loads_not_down", {"loads": not_down}, ir.IssueSeverity.ERROR)
+    not_back = _failing(loads, Phase.COMING_BACK)
+    _notice(hass, "loads_not_back", {"loads": not_back}, ir.IssueSeverity.ERROR)
 
 
-def _raise(
+def _failing(loads: Mapping[str, Load], phase: Phase) -> str:
+    return names(i for i, load in loads.items() if load.failed and load.phase is phase)
+
+
+def _notice(
     hass: HomeAssistant,
     key: str,
-    entity_ids: Iterable[str],
+    placeholders: dict[str, str],
     severity: ir.IssueSeverity,
-    **placeholders: str,
 ) -> None:
+    """Raise a repair issue about loads, or take it back if there are none."""
+    if not placeholders["loads"]:
+        ir.async_delete_issue(hass, DOMAIN, key)
+        return
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -83,5 +87,5 @@ def _raise(
         is_fixable=False,
         severity=severity,
         translation_key=key,
-        translation_placeholders={"loads": names(entity_ids), **placeholders},
+        translation_placeholders=placeholders,
     )
