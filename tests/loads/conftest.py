@@ -55,15 +55,16 @@ class Shedding:
         self, *entity_ids: str, scope: str = "shed", **data: Any
     ) -> Mapping[str, Any]:
         """Have a scope hold loads down. Return what each of them is doing."""
-        return await self._call(
+        return await self.call(
             "shed", {"scope": scope, "entity_id": list(entity_ids), **data}
         )
 
     async def restore(self, scope: str = "shed", **data: Any) -> Mapping[str, Any]:
         """Have a scope let its loads go."""
-        return await self._call("restore", {"scope": scope, **data})
+        return await self.call("restore", {"scope": scope, **data})
 
-    async def _call(self, action: str, data: dict[str, Any]) -> Mapping[str, Any]:
+    async def call(self, action: str, data: dict[str, Any]) -> Mapping[str, Any]:
+        """Call an action. Return what each load is doing."""
         answer = await self.hass.services.async_call(
             DOMAIN, action, data, blocking=True, return_response=True
         )
