@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 import logging
 import sys
 
-from . import boundary, change, delay, large, poll, scale, startup
+from . import boundary, change, delay, large, loads, poll, scale, startup
 from .figures import Result
 
 MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
@@ -14,6 +14,7 @@ MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "change": change.measure,
     "large": large.measure,
     "boundary": boundary.measure,
+    "loads": loads.measure,
     "scale": scale.measure,
     "startup": startup.measure,
 }

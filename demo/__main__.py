@@ -73,7 +73,8 @@ Open {url}
 No login is needed. (If one is asked for: {onboarding.USER}, password {onboarding.USER}.)
 
   {now:%X}  All loads run, and Voltus announces a dispatch for both sites.
-  {start:%X}  It starts: "Curtail" comes on, and the loads go off.
+  {start:%X}  It starts: "Curtail" comes on, and the loads go off; the pump, on a poor
+            radio, when it is told for the third time, after 40 seconds.
   {start + LASTS:%X}  It ends: "Curtail" goes off, and the loads come on again.
 
 The buttons on the dashboard start more of them.

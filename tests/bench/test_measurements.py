@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boundary, change, delay, large, poll, scale, startup
+from bench import boundary, change, delay, large, loads, poll, scale, startup
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -84,3 +84,10 @@ def test_the_plot_is_drawn(tmp_path: Path) -> None:
     )
 
     assert "polling every 30 s" in (tmp_path / "plot.svg").read_text()
+
+
+async def test_all_loads_are_told() -> None:
+    result = await loads.measure(loads=3, rounds=2)
+
+    assert len(result.last_told) == 2
+    assert "3 loads shed, until the last is told" in told(result)

@@ -67,3 +67,12 @@ async def cut_off(home: Home) -> str:
         entry_id = await onboarding.add_integration(home.api, url, "harbor-key")
     await home.rename(entry_id, "Voltus Harbor")
     return "binary_sensor.voltus_harbor_connection"
+
+
+@pytest.fixture(scope="module")
+async def entry_id(home: Home, voltus_url: str) -> AsyncIterator[str]:
+    """An account set up through the forms, until the end of these tests."""
+    entry_id = await onboarding.add_integration(home.api, voltus_url)
+    yield entry_id
+    path = f"config/config_entries/entry/{entry_id}"
+    await home.api.request("DELETE", path)

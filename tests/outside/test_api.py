@@ -1,13 +1,9 @@
 """The integration in Home Assistant itself, over REST and websocket."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
-from demo import onboarding
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 
@@ -29,15 +25,6 @@ ACCOUNT_CURTAIL = "binary_sensor.voltus_sandbox_any_site_curtailing"
 ANNOUNCED = "event.voltus_sandbox_dispatch"
 RIVERSIDE_CURTAIL = "binary_sensor.riverside_cold_storage_curtail"
 HILLTOP_CURTAIL = "binary_sensor.hilltop_workshop_curtail"
-
-
-@pytest.fixture(scope="module")
-async def entry_id(home: Home, voltus_url: str) -> AsyncIterator[str]:
-    """An account set up through the forms, until the end of these tests."""
-    entry_id = await onboarding.add_integration(home.api, voltus_url)
-    yield entry_id
-    path = f"config/config_entries/entry/{entry_id}"
-    await home.api.request("DELETE", path)
 
 
 async def ours(home: Home, entry_id: str) -> list[dict[str, Any]]:

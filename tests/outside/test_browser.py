@@ -196,6 +196,9 @@ async def test_a_dispatch_is_seen_and_sheds_loads(
     await expect(page.get_by_text("110 kW below the baseline")).to_be_visible()
     await home.until_state("input_boolean.walk_in_freezer", "off")
     await home.until_state("input_boolean.ev_chargers", "off")
+    # Its radio does not hear the first two commands.
+    assert await home.state("switch.pump") == "on"
+    await home.until_state("switch.pump", "off", 60)
 
 
 @pytest.mark.parametrize("width", [360, 1920])
@@ -226,7 +229,7 @@ async def test_the_card_suggests_itself_for_curtail_of_a_site(page: Page) -> Non
         ("binary_sensor.hilltop_workshop_curtail", "custom:voltus-site-card"),
         ("binary_sensor.hilltop_workshop_dispatch_active", None),
         ("binary_sensor.voltus_sandbox_any_site_curtailing", None),
-        ("input_boolean.pump", None),
+        ("switch.pump", None),
     ):
         hass = await page.evaluate_handle(
             "document.querySelector('home-assistant').hass"
@@ -245,6 +248,7 @@ async def test_the_device_of_a_site_shows_what_is_asked(
 async def test_the_loads_run_again_when_it_is_over(home: Home) -> None:
     await home.until_state("binary_sensor.hilltop_workshop_curtail", "off", 90)
     await home.until_state("input_boolean.ev_chargers", "on")
+    await home.until_state("switch.pump", "on")
 
 
 async def test_the_automation_editor_offers_our_triggers_for_a_site(

@@ -110,7 +110,7 @@ class LoadController:
             report = report_of(self._hass.states.get(entity_id))
             before = self._loads.get(entity_id)
             load = shed(before, scope, request, report, now)
-            if load is not before:
+            if load != before:
                 self._loads[entity_id] = load
                 self._contexts[entity_id] = context
         self._follow()

@@ -102,8 +102,6 @@ def shed(
     """Have a scope hold a load down; nothing changes if it does already."""
     if load is None:
         return _first_shed(scope, request, report.values, now)
-    if load.scopes.get(scope) == request:
-        return load
     joined = _counting(replace(load, scopes={**load.scopes, scope: request}))
     if load.phase is Phase.COMING_BACK:
         return _begin(joined, Phase.GOING_DOWN, now)
