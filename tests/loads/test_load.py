@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import pytest
 
 from custom_components.voltus.loads.goals import SetBack, To
-from custom_components.voltus.loads.load import PAUSES, Phase
+from custom_components.voltus.loads.load import PAUSES, Phase, due
 
 from .devices import Simulation, switch, thermostat
 
@@ -132,9 +132,41 @@ def test_what_a_load_reports_at_once_is_its_answer() -> None:
     load.shed(OFF)
     load.wait(3)
     load.by_itself(state="on")
+    assert commands(load) == [0]
     load.wait(MINUTE)
     assert load.device.values == {"state": "off"}
     assert load.phase is Phase.DOWN
+    assert commands(load) == [0, 10], "not at once"
+
+
+def test_each_answer_may_be_followed_by_another() -> None:
+    load = switch("on", lost=1)
+    load.shed(OFF)
+    load.wait(9)
+    load.by_itself(state="off")
+    load.wait(12)
+    load.by_itself(state="on")
+    assert load.device.values == {"state": "off"}
+    assert commands(load) == [0, 21]
+
+
+def test_answers_come_within_a_minute() -> None:
+    load = switch("on")
+    load.shed(OFF)
+    for _ in range(6):
+        load.wait(10)
+        load.by_itself(level=1)
+        load.device.values.pop("level")
+        load.by_itself()
+    load.by_itself(state="on")
+    assert load.phase is Phase.TAKEN_OVER
+
+
+def test_once_down_nothing_is_due() -> None:
+    load = switch("on")
+    load.shed(OFF)
+    assert load.load
+    assert due(load.load, load.shown) is None
 
 
 def test_a_person_is_told_apart_at_once() -> None:
@@ -152,10 +184,14 @@ def test_a_power_cut_is_nobodys_wish() -> None:
     load.shed(OFF)
     load.wait(MINUTE)
     load.reach(there=False)
-    load.wait(MINUTE)
+    load.wait(10 * MINUTE)
     load.device.values["state"] = "on"
+    load.device.lost = 1
     load.reach(there=True)
     load.wait(1)
+    assert load.load
+    assert not load.load.failed, "it has obeyed all the while"
+    load.wait(10)
     assert load.device.values == {"state": "off"}
     load.restore()
     load.wait(MINUTE)
@@ -319,6 +355,7 @@ def test_a_set_back_that_is_shown_and_then_rounded_is_put_back() -> None:
     load.by_itself(temperature=24.5)
     load.wait(10 * MINUTE)
     assert load.phase is Phase.DOWN
+    assert len(load.device.commands) == 1
     load.restore()
     load.wait(2 * MINUTE)
     assert load.device.values["temperature"] == 22
@@ -337,6 +374,30 @@ def test_a_thermostat_that_answers_in_steps_is_put_back() -> None:
     load.wait(2 * MINUTE)
     assert load.device.values["temperature"] == 22
     assert load.device.values["state"] == "auto"
+
+
+def test_a_thermostat_that_answers_late_and_in_part_on_its_way_back_is_told_again() -> (
+    None
+):
+    load = thermostat("heat")
+    load.shed(SetBack(warmer=3, colder=3))
+    load.wait(MINUTE)
+    load.device.lost = 2
+    load.restore()
+    load.wait(30)
+    load.by_itself(state="auto")
+    load.wait(MINUTE)
+    assert load.device.values["temperature"] == 22
+    assert load.device.values["state"] == "heat"
+
+
+def test_a_thermostat_that_does_not_obey_and_is_set_by_hand_is_somebodys() -> None:
+    load = thermostat()
+    load.device.lost = 100
+    load.shed(WARMER)
+    load.wait(30)
+    load.by_itself(temperature=20.0)
+    assert load.phase is Phase.TAKEN_OVER
 
 
 @pytest.mark.parametrize("wish", [{"temperature": 26.0}, {"state": "off"}])
