@@ -7,7 +7,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 PAGE = (TESTS.parent / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.compile(r"`(?:(aiovoltus)/)?(\w+)::(\w+)`")
+NAMED = re.compile(r"`(?:(aiovoltus|loads)/)?(\w+)::(\w+)`")
 ROW = re.compile(r"^\| (?!what )[^|]+ \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
 
 

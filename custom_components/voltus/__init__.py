@@ -15,6 +15,7 @@ from .dashboard.resource import (
     async_remove_resource,
     async_serve,
 )
+from .loads.actions import async_let_go_of_all
 from .remembering.files import async_forget
 from .services import async_setup_services
 
@@ -59,10 +60,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
-    """Forget what was kept for an account; the dashboard goes with the last one."""
+    """Forget what was kept for an account.
+
+    With the last one the dashboard goes, and loads that are held down are let go.
+    """
     await async_forget(hass, entry.entry_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_resource(hass)
+        async_let_go_of_all(hass)
 
 
 async def async_remove_config_entry_device(

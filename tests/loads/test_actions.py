@@ -149,6 +149,25 @@ async def test_another_automation_that_is_removed_lets_nothing_go(
     assert shedding.loads.running == []
 
 
+async def test_with_the_last_account_all_loads_are_let_go(shedding: Shedding) -> None:
+    entries = []
+    for number in range(2):
+        entry = MockConfigEntry(domain="voltus", title=str(number))
+        entry.add_to_hass(shedding.hass)
+        entries.append(entry)
+    await shedding.shed(FREEZER, scope="a")
+    await shedding.shed(FAN, scope="b")
+    await shedding.wait(60)
+    remove = shedding.hass.config_entries.async_remove
+    await remove(entries[0].entry_id)
+    await shedding.wait(60)
+    assert shedding.loads.running == []
+    await remove(entries[1].entry_id)
+    await shedding.wait(60)
+    assert shedding.loads.running == ["freezer", "fan"]
+    assert "voltus.loads" not in shedding.storage
+
+
 # Over a restart
 
 

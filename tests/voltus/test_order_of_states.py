@@ -270,10 +270,13 @@ async def test_sites_turn_one_after_the_other_then_the_account_then_it_is_told(
     harness.publish(wire_dispatch("d1", at(10), at(60), {"s1": 100.0, "s2": 50.0}))
     await harness.set_up()
     order: list[str] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        order.append(event.data.get("entity_id", "told"))
+
     for kind in (EVENT_STATE_CHANGED, "voltus_dispatch_started"):
-        harness.hass.bus.async_listen(
-            kind, lambda event: order.append(event.data.get("entity_id", "told"))
-        )
+        harness.hass.bus.async_listen(kind, note)
     await harness.move_to(at(10))
     curtail = [harness.entity_id("curtail", each) for each in ("s1", "s2", None)]
     assert [entity_id for entity_id in order if entity_id in curtail] == curtail

@@ -7,10 +7,12 @@ from typing import Any, Final
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import (
+    Context,
     HomeAssistant,
     ServiceCall,
     ServiceResponse,
     SupportsResponse,
+    callback,
 )
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers import config_validation as cv
@@ -19,6 +21,7 @@ from homeassistant.helpers.target import (
     TargetSelection,
     async_extract_referenced_entity_ids,
 )
+from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from ..aiovoltus.models import Json
@@ -39,6 +42,7 @@ LOADS: Final = frozenset(
 MOST_DEGREES: Final = 100
 LONGEST_PAUSE: Final = 3600
 
+_CONTROLLER: Final = HassKey[LoadController](f"{DOMAIN}_loads")
 _DEGREES = vol.All(vol.Coerce(float), vol.Range(min=0, max=MOST_DEGREES))
 
 
@@ -88,7 +92,7 @@ RESTORE_SCHEMA: Final = vol.Schema(
 
 async def async_setup_load_actions(hass: HomeAssistant) -> None:
     """Register the actions; the loads that an earlier run has left are taken up."""
-    controller = LoadController(hass)
+    controller = hass.data[_CONTROLLER] = LoadController(hass)
     await controller.async_load()
 
     async def shed(call: ServiceCall) -> ServiceResponse:
@@ -113,6 +117,14 @@ async def async_setup_load_actions(hass: HomeAssistant) -> None:
         hass.services.async_register(
             DOMAIN, action.__name__, action, schema, SupportsResponse.OPTIONAL
         )
+
+
+@callback
+def async_let_go_of_all(hass: HomeAssistant) -> None:
+    """Bring all loads back: nobody says any more how long they are to be down."""
+    controller = hass.data[_CONTROLLER]
+    for scope in {scope for load in controller.loads.values() for scope in load.scopes}:
+        controller.async_restore(scope, timedelta(0), Context())
 
 
 def _request(data: Mapping[str, Any]) -> Request:
