@@ -44,7 +44,7 @@ from .wire import scenario, site_ids, wire_sites
 ROUNDS = {1: 3, 100: 3, 1000: 3, 1600: 1}
 """How often each number of sites is set up.
 
-Home Assistant allows 10,000 enabled entities of a config entry: 1,665 sites of ours.
+Home Assistant allows 10,000 enabled entities of a config entry: 1,664 sites of ours.
 """
 PER_SITE = 6
 OF_ACCOUNT = 4

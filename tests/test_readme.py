@@ -108,6 +108,7 @@ def announced() -> Iterator[tuple[ChangeType, dict[str, Json]]]:
                     counts={},
                     entry_id="account",
                     device_ids={},
+                    began=NOON,
                 ),
             )
 
@@ -147,7 +148,7 @@ async def test_every_action_is_shown_as_home_assistant_takes_it(
         name = step["action"].removeprefix(f"{DOMAIN}.")
         schema = registered[name].schema
         assert schema
-        assert schema(template.render_complex(step["data"]))
+        assert schema(template.render_complex(step["data"])) is not None
         shown[name] = "response_variable" in step
     assert shown == {
         name: service.supports_response is not SupportsResponse.NONE
@@ -177,7 +178,7 @@ def test_all_entities_are_listed() -> None:
 
 
 def test_all_options_are_listed_with_their_defaults() -> None:
-    written = {"off": False, "none": []}
+    written = {"off": False, "on": True, "none": [], "empty": ""}
     assert {
         key.strip("`"): written[default] if default in written else int(default)
         for _, key, default, *_ in rows(README, "Options")

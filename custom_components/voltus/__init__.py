@@ -8,6 +8,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .account.devices import identifier
+from .asking.push import async_end_push
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
 from .dashboard.resource import (
@@ -33,6 +34,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> bool:
     """Set up an account from memory, or from a first answer where there is none."""
     coordinator = VoltusCoordinator(hass, entry)
+    coordinator.push.async_listen()
+    entry.async_on_unload(coordinator.push.async_stop)
     recalled = await coordinator.async_load()
     if not recalled:
         await coordinator.async_config_entry_first_refresh()
@@ -56,6 +59,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> b
         # Nothing is told or written any more: the next run may be reading already.
         await entry.runtime_data.async_shutdown()
     await entry.runtime_data.async_save()
+    entry.runtime_data.push.async_end()
     return unloaded
 
 
@@ -64,6 +68,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: VoltusConfigEntry) -> N
 
     With the last one the dashboard goes, and loads that are held down are let go.
     """
+    async_end_push(hass, entry)
     await async_forget(hass, entry.entry_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_resource(hass)

@@ -51,7 +51,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of the account and of each site."""
-    async_add_entities([ConnectionBinarySensor(entry.runtime_data, "connection")])
+    async_add_entities(
+        [
+            ConnectionBinarySensor(entry.runtime_data, "connection"),
+            PushBinarySensor(entry.runtime_data, "push"),
+        ]
+    )
     async_add_for_everyone(
         entry, async_add_entities, CurtailmentBinarySensor, BINARY_SENSORS
     )
@@ -98,3 +103,28 @@ class ConnectionBinarySensor(VoltusEntity, BinarySensorEntity):
             self.coordinator.last_update_success
             and not self.coordinator.config_entry.pref_disable_polling
         )
+
+
+class PushBinarySensor(VoltusEntity, BinarySensorEntity):
+    """Whether Voltus calls us when there is news."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Answer no where Voltus has no address of ours, and where it is in doubt."""
+        return self.coordinator.push.works
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Tell by which way it calls, or why not, and how well that goes."""
+        push = self.coordinator.push
+        return {
+            "via": push.via,
+            "reason": push.reason,
+            "last_received": push.health.last_received,
+            "missed": push.health.missed,
+        }

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, override
 
+from homeassistant.components import webhook
 from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
 )
-from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
@@ -32,6 +33,8 @@ from .account.options import (
     CONF_LEAD_TIME,
     CONF_OFFLINE_HOLD,
     CONF_POLL_INTERVAL,
+    CONF_PUSH,
+    CONF_PUSH_URL,
     DEFAULTS,
 )
 from .aiovoltus.client import (
@@ -47,8 +50,11 @@ from .aiovoltus.errors import (
     VoltusError,
     VoltusRateLimitError,
 )
+from .asking.address import parse_base
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
+
+CONF_NEW_PUSH_ADDRESS = "new_push_address"
 
 CONTACT = "api-support@voltus.co"
 HOSTS = {"production": PRODUCTION, "sandbox": SANDBOX}
@@ -78,6 +84,9 @@ ACCOUNT_SCHEMA = vol.Schema(
         )
     }
 ).extend(KEY_SCHEMA.schema)
+RECONFIGURE_SCHEMA = ACCOUNT_SCHEMA.extend(
+    {vol.Required(CONF_NEW_PUSH_ADDRESS, default=False): BooleanSelector()}
+)
 
 
 class _InputError(Exception):
@@ -133,9 +142,9 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Replace the address, the key or both."""
+        """Replace the address, the key, or the address at which Voltus calls us."""
         return await self._mend(
-            "reconfigure", ACCOUNT_SCHEMA, self._get_reconfigure_entry(), user_input
+            "reconfigure", RECONFIGURE_SCHEMA, self._get_reconfigure_entry(), user_input
         )
 
     async def _mend(
@@ -202,6 +211,8 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
         self._refuse_a_second(data, entry)
         if entry and _is_another_account(entry, data[CONF_URL], answer.sites):
             raise _InputError(CONF_API_KEY, "wrong_account")
+        if user_input.get(CONF_NEW_PUSH_ADDRESS):
+            data[CONF_WEBHOOK_ID] = webhook.async_generate_id()
         return data
 
     def _refuse_a_second(
@@ -209,7 +220,7 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> None:
         """Raise _InputError if another entry has this address and key."""
         others = (each for each in self._async_current_entries() if each is not entry)
-        if any({**other.data} == data for other in others):
+        if any({**other.data, **data} == {**other.data} for other in others):
             raise _InputError(CONF_API_KEY, "already_configured")
 
 
@@ -220,18 +231,37 @@ class VoltusOptionsFlow(OptionsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show all options on one page."""
-        if user_input is not None:
-            whole = (CONF_POLL_INTERVAL, CONF_LEAD_TIME, CONF_OFFLINE_HOLD)
-            return self.async_create_entry(
-                data={**user_input, **{key: int(user_input[key]) for key in whole}}
-            )
+        errors: dict[str, str] = {}
         entry: VoltusConfigEntry = self.config_entry
+        if user_input is not None:
+            try:
+                return self.async_create_entry(data=_options(user_input, entry))
+            except _InputError as err:
+                errors = err.errors
+        shown = {**DEFAULTS, **entry.options, **(user_input or {})}
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                _options_schema(_site_names(entry)), {**DEFAULTS, **entry.options}
+                _options_schema(_site_names(entry)), shown
             ),
+            errors=errors,
+            description_placeholders={"example": "https://home.example.com"},
         )
+
+
+def _options(user_input: Mapping[str, Any], entry: VoltusConfigEntry) -> dict[str, Any]:
+    """Return the options as they are stored. Raises _InputError."""
+    whole = (CONF_POLL_INTERVAL, CONF_LEAD_TIME, CONF_OFFLINE_HOLD)
+    base = user_input.get(CONF_PUSH_URL, "").strip()
+    try:
+        base = parse_base(base, entry.data[CONF_URL]) if base else ""
+    except ValueError:
+        raise _InputError(CONF_PUSH_URL, "invalid_push_url") from None
+    return {
+        **user_input,
+        **{key: int(user_input[key]) for key in whole},
+        CONF_PUSH_URL: base,
+    }
 
 
 def _account(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,6 +311,10 @@ def _options_schema(site_names: Mapping[str, str]) -> vol.Schema:
                     ],
                     multiple=True,
                 )
+            ),
+            vol.Required(CONF_PUSH): BooleanSelector(),
+            vol.Optional(CONF_PUSH_URL): TextSelector(
+                TextSelectorConfig(type=TextSelectorType.URL)
             ),
         }
     )

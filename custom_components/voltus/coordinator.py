@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final, NoReturn, final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_URL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import (
+    CONF_API_KEY,
+    CONF_URL,
+    CONF_WEBHOOK_ID,
+    EVENT_HOMEASSISTANT_STOP,
+)
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_track_point_in_utc_time
@@ -37,6 +42,7 @@ from .aiovoltus.schedule import Look, look
 from .announcing.announcer import Announcer
 from .asking.conversation import Conversation
 from .asking.once_more import OnceMore
+from .asking.push import Push
 from .const import DOMAIN, LOGGER
 from .remembering.log import Log
 from .remembering.memory import Memory
@@ -81,6 +87,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = Memory(entry.data[CONF_URL])
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
+        self.push = Push(hass, entry, self.conversation, self.async_update_listeners)
         self._floor: ClockFloor | None = None
         self._began = self.now()
         self._once_more = OnceMore(
@@ -192,6 +199,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         entry.async_on_unload(
             self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
+        self.push.async_start()
         entry.async_on_unload(async_at_started(self.hass, self._async_started))
 
     async def async_shown(self) -> None:
@@ -255,6 +263,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = replace(self._memory, known_sites=known_sites)
         self._look(self.now())
 
+    def has_applied(self, entry: VoltusConfigEntry) -> bool:
+        """Whether an entry says nothing that is not in force."""
+        return self._applied == _settings(entry)
+
     async def async_save(self) -> None:
         """Write everything that outlives us, once what is being told is told."""
         async with self._showing:
@@ -277,6 +289,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self.hass, self._drop_devices(), f"{self.name} devices"
         )
         self.async_refresh_soon()
+        self.push.async_apply_entry()
 
     @override
     async def async_shutdown(self) -> None:
@@ -448,6 +461,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _async_started(self, _hass: HomeAssistant) -> None:
         self._may_announce = True
         self._look(self.now(), write=True)
+        self.push.registration.async_start()
 
     async def _async_stop(self, _event: Event) -> None:
         await self.async_save()
@@ -480,6 +494,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 skew=self._skew(now),
                 released=self.data.released,
                 refusals=self.conversation.unreadable,
+                push_unreachable=self.push.unreachable,
+                push_in_doubt=self.push.health.in_doubt,
             ),
         )
 
@@ -491,6 +507,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _use_entry(self) -> None:
         entry = self.config_entry
+        self._applied = _settings(entry)
         self.name = entry.title
         self.poll_interval = self.update_interval = poll_interval(entry.options)
         self._policy = policy(entry.options)
@@ -509,7 +526,20 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 async def _async_entry_updated(hass: HomeAssistant, entry: VoltusConfigEntry) -> None:
     """Apply options and a key in place; another address is another world."""
     coordinator = entry.runtime_data
+    if coordinator.has_applied(entry):
+        return
     if entry.data[CONF_URL] == coordinator.origin:
         coordinator.async_apply_entry()
     else:
         hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+def _settings(entry: VoltusConfigEntry) -> tuple[object, ...]:
+    """Return what of an entry we act on; it also holds what we note there ourselves."""
+    chosen = (CONF_URL, CONF_API_KEY, CONF_WEBHOOK_ID)
+    return (
+        entry.title,
+        entry.pref_disable_polling,
+        {**entry.options},
+        *(entry.data.get(key) for key in chosen),
+    )

@@ -12,22 +12,33 @@ from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.util.dt import utcnow
 from yarl import URL
 
 from .account.devices import identifier
-from .account.options import DEFAULTS
+from .account.options import CONF_PUSH_URL, DEFAULTS, push_url
 from .aiovoltus.clock_skew import ClockSkew
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
+from .asking.push import Push
+from .asking.registration import CONF_WEBHOOKS
 from .coordinator import InternalState, VoltusConfigEntry, VoltusCoordinator
 from .remembering.files import async_files
 
 TO_REDACT = frozenset(
-    {CONF_API_KEY, "customer_location_id", "metadata", "name", "title"}
+    {
+        CONF_API_KEY,
+        CONF_PUSH_URL,
+        CONF_WEBHOOK_ID,
+        CONF_WEBHOOKS,
+        "customer_location_id",
+        "metadata",
+        "name",
+        "title",
+    }
 )
 
 
@@ -107,6 +118,7 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             {"dispatch": refusal.dispatch_id, "field": refusal.field}
             for refusal in coordinator.conversation.unreadable
         ],
+        "push": _push(coordinator.push),
         "log": {"rows": len(coordinator.log.rows), "past": len(coordinator.log.past)},
         "polls": [asdict(poll) for poll in coordinator.recent.polls],
         "boundaries": [
@@ -139,6 +151,19 @@ def _coordinator(
     }
 
 
+def _push(push: Push) -> dict[str, Any]:
+    """Return by which kind of address Voltus calls us, never the address itself."""
+    registration = push.registration
+    return {
+        "works": push.works,
+        "via": push.via,
+        "reason": push.reason,
+        "failure": registration.failure and asdict(registration.failure),
+        "refused_deliveries": push.refused,
+        **asdict(push.health),
+    }
+
+
 def _clock(skew: ClockSkew) -> dict[str, Any]:
     """Return by how many seconds Voltus' clock is ahead of ours, and our own steps."""
     return {
@@ -166,8 +191,15 @@ def _without_secrets(
     The key is cut out of every text: a host may have sent it back to us.
     """
     url = URL(entry.data[CONF_URL])
-    secrets = [*filter(None, (entry.data[CONF_API_KEY], url.user, url.password))]
-    plain: dict[str, Any] = _json(told, secrets)
+    secrets = (
+        entry.data[CONF_API_KEY],
+        url.user,
+        url.password,
+        *entry.data.get(CONF_WEBHOOKS, ()),
+        entry.data.get(CONF_WEBHOOK_ID),
+        push_url(entry.options),
+    )
+    plain: dict[str, Any] = _json(told, [*filter(None, secrets)])
     return async_redact_data(plain, TO_REDACT)
 
 

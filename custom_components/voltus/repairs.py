@@ -34,12 +34,14 @@ class FixFlow(ConfirmRepairFlow):
                 reason="not_loaded",
                 description_placeholders={"name": self.entry.title},
             )
-        if user_input is not None and (reason := self.fix()):
-            return self.async_abort(reason=reason)
+        if user_input is not None and (reason := await self.fix()):
+            return self.async_abort(
+                reason=reason, description_placeholders={"name": self.entry.title}
+            )
         return await super().async_step_confirm(user_input)
 
-    def fix(self) -> str | None:
-        """Mend it. Return why there is nothing to mend any more, if so."""
+    async def fix(self) -> str | None:
+        """Mend it. Return why it cannot be, or need not be any more, if so."""
         raise NotImplementedError
 
 
@@ -47,7 +49,7 @@ class WithdrawFlow(FixFlow):
     """Lets go, upon the operator's word, of a dispatch that Voltus knows no more."""
 
     @override
-    def fix(self) -> str | None:
+    async def fix(self) -> str | None:
         dispatch_id = str(self.issue["dispatch_id"])
         withdrawn = self.entry.runtime_data.async_withdraw(dispatch_id)
         return None if withdrawn else "not_held"
@@ -57,7 +59,7 @@ class PollAgainFlow(FixFlow):
     """Switches polling on again, in place: the coordinator hears of it and polls."""
 
     @override
-    def fix(self) -> str | None:
+    async def fix(self) -> str | None:
         self.hass.config_entries.async_update_entry(
             self.entry, pref_disable_polling=False
         )
@@ -73,15 +75,26 @@ class NewSiteFlow(FixFlow):
         self._sites = entry.runtime_data.new_sites
 
     @override
-    def fix(self) -> str | None:
+    async def fix(self) -> str | None:
         self.entry.runtime_data.async_confirm(self._sites)
         return None
+
+
+class CallAgainFlow(FixFlow):
+    """Has Voltus call us at once: what answers is well again."""
+
+    @override
+    async def fix(self) -> str | None:
+        passed = await self.entry.runtime_data.push.async_test()
+        return None if passed else "still_unreachable"
 
 
 FLOWS: Mapping[str, type[FixFlow]] = {
     "held_dispatch": WithdrawFlow,
     "new_site": NewSiteFlow,
     "polling_disabled": PollAgainFlow,
+    "push_in_doubt": CallAgainFlow,
+    "push_unreachable": CallAgainFlow,
 }
 
 

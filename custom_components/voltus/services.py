@@ -20,7 +20,7 @@ from homeassistant.util.dt import as_utc
 import voluptuous as vol
 
 from .aiovoltus.schedule import Status
-from .certification.actions import create_test_dispatch, run_scenario
+from .certification.actions import create_test_dispatch, run_scenario, test_push
 from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
@@ -68,6 +68,7 @@ RUN_SCENARIO_SCHEMA = vol.Schema(
         ),
     }
 )
+TEST_PUSH_SCHEMA = vol.Schema(_ACCOUNT)
 GET_DISPATCHES_SCHEMA = vol.Schema(
     {
         **_ACCOUNT,
@@ -86,6 +87,7 @@ async def async_setup_services(hass: HomeAssistant) -> None:
     for act, schema in (
         (create_test_dispatch, CREATE_TEST_DISPATCH_SCHEMA),
         (run_scenario, RUN_SCENARIO_SCHEMA),
+        (test_push, TEST_PUSH_SCHEMA),
     ):
         async_register_admin_service(
             hass,

@@ -63,5 +63,6 @@ def _of_account(coordinator: VoltusCoordinator) -> dict[str, Any]:
         and ", ".join(f"{name} {value}" for name, value in exchange.rate_limit.items()),
         "sites": len(coordinator.sites),
         "next_boundary": boundary and showable(boundary),
+        "push": coordinator.push.reason or coordinator.push.via,
     }
     return {key: value for key, value in info.items() if value not in (None, "")}

@@ -119,13 +119,19 @@ def test_an_account_without_webhooks_may_have_null() -> None:
     assert parse_webhooks({"webhooks": []}) == ()
 
 
-@pytest.mark.parametrize("item", [None, 5, {}, wire(5), wire("../x"), wire("x", None)])
+@pytest.mark.parametrize(
+    "item", [None, 5, {}, wire(True), wire("../x"), wire("x", None)]
+)
 def test_a_webhook_that_is_unreadable_is_none_of_ours(item: Json) -> None:
     assert parse_webhooks({"webhooks": [item, wire()]}) == (
         Webhook("asd8f", OURS, frozenset()),
     )
     with pytest.raises(VoltusFormatError):
         parse_webhook(item)
+
+
+def test_an_id_that_is_a_whole_number_is_its_digits() -> None:
+    assert parse_webhook(wire(5)).id == "5"
 
 
 @pytest.mark.parametrize("events", [None, "dispatch.create", [5], [{"name": 5}]])

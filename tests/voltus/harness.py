@@ -42,6 +42,7 @@ PLATFORM_OF = {
     "dispatch": "event",
     "dispatch_active": "binary_sensor",
     "dispatches": "calendar",
+    "push": "binary_sensor",
 }
 
 

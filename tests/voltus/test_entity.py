@@ -31,6 +31,7 @@ ACCOUNT_ENTITIES = SITE_ENTITIES | {
     "connection",
     "dispatch",
     "dispatches",
+    "push",
 }
 
 

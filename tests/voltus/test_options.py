@@ -13,9 +13,13 @@ from custom_components.voltus.account.options import (
     CONF_LEAD_TIME,
     CONF_OFFLINE_HOLD,
     CONF_POLL_INTERVAL,
+    CONF_PUSH,
+    CONF_PUSH_URL,
     DEFAULTS,
     policy,
     poll_interval,
+    push_is_on,
+    push_url,
 )
 from custom_components.voltus.aiovoltus.schedule import Policy
 from sandbox.faults import Faults
@@ -63,6 +67,8 @@ def site_choices(form: ConfigFlowResult) -> list[dict[str, str]]:
 def test_without_any_choice_the_defaults_hold() -> None:
     assert poll_interval({}) == timedelta(seconds=30)
     assert policy({}) == Policy()
+    assert push_is_on({})
+    assert push_url({}) == ""
 
 
 def test_every_choice_reaches_the_rules() -> None:
@@ -72,9 +78,13 @@ def test_every_choice_reaches_the_rules() -> None:
         CONF_OFFLINE_HOLD: 2,
         CONF_POLL_INTERVAL: 10,
         CONF_IGNORED_SITES: ["s1"],
+        CONF_PUSH: False,
+        CONF_PUSH_URL: "https://home.example.com",
     }
     assert chosen.keys() == DEFAULTS.keys()
     assert poll_interval(chosen) == timedelta(seconds=10)
+    assert not push_is_on(chosen)
+    assert push_url(chosen) == "https://home.example.com"
     assert policy(chosen) == Policy(
         lead_time=timedelta(minutes=15),
         act_on_test_dispatches=True,

@@ -25,6 +25,7 @@ from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
 from .harness import KEY, Harness
+from .pushed import Pushed
 
 PUMP = "switch.pump"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "actions.md"
@@ -124,6 +125,8 @@ async def test_only_administrators_have_voltus_issue_something(
         await call(harness.hass, "create_test_dispatch", context)
     with pytest.raises(Unauthorized):
         await call(harness.hass, "run_scenario", context, scenario="clear")
+    with pytest.raises(Unauthorized):
+        await call(harness.hass, "test_push", context)
     assert len(harness.voltus.requests) == asked
     assert await call(harness.hass, "get_log", context)
 
@@ -588,6 +591,7 @@ async def test_the_log_has_every_change_with_its_moments_and_delays(
         "status": "active",
         "test": False,
         "actionable": True,
+        "source": "clock",
         "start_time": at(1).isoformat(),
         "end_time": at(5).isoformat(),
         "late_seconds": 3.0,
@@ -672,8 +676,9 @@ def shape(value: object) -> object:
 
 
 async def test_the_answers_are_as_the_documentation_shows_them(
-    harness: Harness,
+    pushed: Pushed,
 ) -> None:
+    harness = pushed.harness
     await harness.set_up()
     harness.hass.states.async_set(PUMP, "on")
     ran = await call(harness.hass, "run_scenario", scenario="ancillary_services")
@@ -686,6 +691,7 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     answers = [
         await call(harness.hass, "create_test_dispatch"),
         ran,
+        await call(harness.hass, "test_push"),
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
         loads(await call(harness.hass, "shed", scope="pump", entity_id=[PUMP])),

@@ -54,7 +54,7 @@ SELECTS: dict[str, Any] = {
 """The choices that actions offer, by their translation key."""
 
 HOME_ASSISTANTS_OWN_REASONS = {"reauth_successful", "reconfigure_successful"}
-NO_ICON_NEEDED = {"connection"}
+NO_ICON_NEEDED = {"connection", "push"}
 """Entities whose device class brings an icon."""
 
 
@@ -177,7 +177,9 @@ async def test_every_placeholder_of_a_form_is_filled(harness: Harness) -> None:
 def test_every_error_has_a_text() -> None:
     raised = {constant(call.args[1]) for call in calls("_InputError")}
     raised.discard(None)
-    assert TEXTS["config"]["error"].keys() == raised | {name for _, name in ERRORS}
+    told = TEXTS["config"]["error"].keys() | TEXTS["options"]["error"].keys()
+    assert told == raised | {name for _, name in ERRORS}
+    assert TEXTS["options"]["error"].keys() == {"invalid_push_url"}
 
 
 def test_every_reason_to_end_a_flow_has_a_text() -> None:
@@ -264,7 +266,7 @@ def test_every_fix_flow_has_a_text_for_its_steps_and_its_ends() -> None:
         for step in texts["step"].values():
             assert step.keys() == {"title", "description"}
         ends = texts["abort"].keys()
-        assert ends - {"not_held"} == {"not_loaded"}
+        assert ends - {"not_held", "still_unreachable"} == {"not_loaded"}
 
 
 async def test_every_line_of_system_health_has_a_text(harness: Harness) -> None:

@@ -27,7 +27,7 @@ async def shown(harness: Harness) -> dict[str, Any]:
     }
 
 
-async def test_an_account_in_five_lines(harness: Harness) -> None:
+async def test_an_account_in_six_lines(harness: Harness) -> None:
     harness.publish(wire_dispatch("d1", at(10), at(20)))
     await harness.set_up()
     await harness.poll()
@@ -37,6 +37,7 @@ async def test_an_account_in_five_lines(harness: Harness) -> None:
         "rate_limit": "limit 101, remaining 98, reset 3",
         "sites": 2,
         "next_boundary": at(10),
+        "push": "no_address",
     }
 
 
@@ -44,7 +45,12 @@ async def test_what_there_is_not_is_left_out(harness: Harness) -> None:
     await harness.set_up()
     harness.voltus.faults = Faults(cut=True)
     await harness.move_to(at(1))
-    assert await shown(harness) == {"reachable": "ok", "last_contact": NOON, "sites": 2}
+    assert await shown(harness) == {
+        "reachable": "ok",
+        "last_contact": NOON,
+        "sites": 2,
+        "push": "no_address",
+    }
 
 
 async def test_an_account_that_does_not_run_is_still_asked_for(

@@ -17,7 +17,15 @@ from ..const import DOMAIN
 NO_CONTACT_AFTER = timedelta(minutes=5)
 MOST_NAMED = 5
 # What one click can mend; `repairs` has the clicks.
-FIXABLE = frozenset({"held_dispatch", "new_site", "polling_disabled"})
+FIXABLE = frozenset(
+    {
+        "held_dispatch",
+        "new_site",
+        "polling_disabled",
+        "push_in_doubt",
+        "push_unreachable",
+    }
+)
 
 
 @final
@@ -41,10 +49,12 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
     skew: float | None,
     released: Iterable[str],
     refusals: Iterable[Refusal],
+    push_unreachable: str | None,
+    push_in_doubt: bool,
 ) -> list[Issue]:
     """Return the issues that there are now; we have been asking since `began`.
 
-    `new_sites` are names.
+    `new_sites` are names, `push_unreachable` is what Voltus says to our address.
     """
     found = [
         Issue("held_dispatch", {"dispatch": plain(each)}, each)
@@ -66,6 +76,16 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         found.append(Issue("released_blind", {"dispatches": ended}))
     if unread := names(f"{each.dispatch_id} ({each.field})" for each in refusals):
         found.append(Issue("unreadable_dispatch", {"dispatches": unread}))
+    if push_unreachable is not None:
+        found.append(
+            Issue(
+                "push_unreachable",
+                {"error": plain(push_unreachable)},
+                severity=ir.IssueSeverity.WARNING,
+            )
+        )
+    elif push_in_doubt:
+        found.append(Issue("push_in_doubt", severity=ir.IssueSeverity.WARNING))
     return found
 
 

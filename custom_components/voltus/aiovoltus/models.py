@@ -8,6 +8,7 @@ Names are those of the wire (REST API, version 2022-04-15).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 import marshal
 import re
 from reprlib import repr as short_repr
@@ -32,6 +33,19 @@ _TIME = re.compile(
 _GO_ZERO_TIME = "0001-01-01T00:00:00Z"
 _PATH_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EARLIEST = datetime.min.replace(tzinfo=UTC) + LONGEST_LEAD_TIME
+
+
+class Source(StrEnum):
+    """What brought a change to us.
+
+    A delivery, a poll, the clock alone (a start, an end), or the clock while we were
+    not running.
+    """
+
+    PUSH = "push"
+    POLL = "poll"
+    CLOCK = "clock"
+    RESTART = "restart"
 
 
 @final
@@ -106,9 +120,9 @@ class DispatchSite:
 class Dispatch:
     """One version of a call to lower the load of sites in `[start_time, end_time)`.
 
-    Times are UTC. Two versions are equal if their content is; `received` (when this
-    version first reached us) does not count. `withdrawn` is our own conclusion from
-    lasting absence, and counts as content.
+    Times are UTC. Two versions are equal if their content is; `received` and `source`
+    (when and how this version first reached us) do not count. `withdrawn` is our own
+    conclusion from lasting absence, and counts as content.
     """
 
     id: str
@@ -123,6 +137,7 @@ class Dispatch:
     metadata: Mapping[str, Json] | None = field(hash=False)
     received: datetime = field(compare=False)
     withdrawn: bool = False
+    source: Source = field(default=Source.POLL, compare=False)
 
     def as_wire(self) -> dict[str, Json]:
         """Return it as Voltus would send it: `parse_dispatch` reads it back."""
@@ -250,6 +265,7 @@ def parse_listing(
     known: Mapping[str, Dispatch],
     now: datetime,
     last: Listing = NOTHING_LISTED,
+    source: Source = Source.POLL,
 ) -> Listing:
     """Read the answer of `GET /dispatches`, item by item.
 
@@ -265,7 +281,7 @@ def parse_listing(
         parsed = last.clean.get(imprint)
         if parsed is None or known.get(parsed.id) is not parsed:
             refused: list[Refusal] = []
-            parsed = parse_dispatch(item, known, now, refused)
+            parsed = parse_dispatch(item, known, now, refused, source)
             refusals += refused[: MOST_REFUSALS - len(refusals)]
             if refused or parsed is None:
                 imprint = b""
@@ -281,12 +297,13 @@ def parse_dispatch(
     known: Mapping[str, Dispatch],
     now: datetime,
     refusals: list[Refusal],
+    source: Source = Source.POLL,
 ) -> Dispatch | None:
     """Read one dispatch, with `known` for what is unreadable in it.
 
     Adds to `refusals` whatever could not be read. Returns None if the id, or for a
     dispatch that is not known yet `authorized`, `start_time` or every site, is
-    missing. An equal version keeps the `received` of the known one.
+    missing. An equal version keeps the `received` and `source` of the known one.
     """
     dispatch_id = _identifier(item)
     if dispatch_id is None:
@@ -317,6 +334,7 @@ def parse_dispatch(
         sites=sites,
         metadata=reader.read("metadata", _optional(_metadata), last and last.metadata),
         received=now,
+        source=source,
     )
     return last if dispatch == last else dispatch
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import final
 
-from .models import Dispatch, Listing, Site, SiteList, Snapshot, Trace, can_be_asked_for
+from .models import (
+    Dispatch,
+    Listing,
+    Site,
+    SiteList,
+    Snapshot,
+    Source,
+    Trace,
+    can_be_asked_for,
+)
 from .schedule import status
 
 ASKED_PER_POLL = 5
@@ -193,7 +202,7 @@ def withdraw(snapshot: Snapshot, dispatch_id: str, now: datetime) -> Snapshot:
     dispatch = snapshot.dispatches[dispatch_id]
     if dispatch.withdrawn:
         return snapshot
-    withdrawn = replace(dispatch, withdrawn=True, received=now)
+    withdrawn = replace(dispatch, withdrawn=True, received=now, source=Source.POLL)
     return replace(snapshot, dispatches={**snapshot.dispatches, dispatch_id: withdrawn})
 
 
@@ -283,6 +292,17 @@ def stepped_back(before: Snapshot, after: Snapshot) -> list[str]:
         dispatch_id
         for dispatch_id, dispatch in after.dispatches.items()
         if _is_older(dispatch, before.dispatches.get(dispatch_id))
+    ]
+
+
+def renewed(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return the dispatches that are known by another version now, or newly known."""
+    if before.dispatches is after.dispatches:
+        return []
+    return [
+        dispatch_id
+        for dispatch_id, dispatch in after.dispatches.items()
+        if before.dispatches.get(dispatch_id) is not dispatch
     ]
 
 

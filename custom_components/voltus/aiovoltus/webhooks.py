@@ -24,6 +24,8 @@ ASKED_AGAIN_AFTER: Final = tuple(timedelta(seconds=each) for each in (1, 3, 10))
 ASKED_ONE_BY_ONE: Final = 3
 MOST_WAITING: Final = 100
 
+LONGEST_RETRY: Final = timedelta(hours=1)
+
 DELIVERED_WITHIN: Final = timedelta(seconds=90)
 MISSED_TO_DOUBT: Final = 2
 
@@ -66,6 +68,8 @@ def _webhook(item: Json) -> Webhook | None:
     if not isinstance(item, dict):
         return None
     webhook_id, url, events = item.get("id"), item.get("url"), item.get("events")
+    if isinstance(webhook_id, int) and not isinstance(webhook_id, bool):
+        webhook_id = str(webhook_id)
     if (
         not isinstance(webhook_id, str)
         or not can_be_asked_for(webhook_id)
@@ -147,6 +151,16 @@ def plan(
 
 def _is_right(webhook: Webhook, wanted: str | None) -> bool:
     return webhook.url == wanted and webhook.events >= EVENTS
+
+
+def retry_after(tries: int, *, refused: bool) -> timedelta:
+    """Return how long to wait after this many failures in a row, an hour at most.
+
+    What Voltus has `refused` changes by somebody's doing and is no matter of seconds.
+    """
+    first = timedelta(minutes=5) if refused else timedelta(seconds=30)
+    doubled: int = 2 ** min(tries - 1, 10)
+    return min(first * doubled, LONGEST_RETRY)
 
 
 @final

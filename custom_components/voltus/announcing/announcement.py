@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 import json
 
-from ..aiovoltus.models import Dispatch, DispatchSite, Json, Site, iso
+from ..aiovoltus.models import Dispatch, DispatchSite, Json, Site, Source, iso
 from ..aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
 from ..remembering.memory import AnnouncementCounts
 
@@ -25,11 +25,12 @@ def announcement(
     counts: AnnouncementCounts,
     entry_id: str,
     device_ids: DeviceIds,
+    began: datetime,
 ) -> dict[str, Json]:
     """Return the event data of a change that is announced at `now`.
 
-    `counts` has what was told before. Times are ISO 8601 with offset; kW and
-    seconds are numbers, None where not stated.
+    `counts` has what was told before, `began` is when we began to run. Times are ISO
+    8601 with offset; kW and seconds are numbers, None where not stated.
     """
     dispatch = change.dispatch
     data: dict[str, Json] = {
@@ -41,6 +42,7 @@ def announcement(
         "test": dispatch.test,
         "authorized": dispatch.authorized,
         "actionable": _actionable(change, look.policy),
+        "source": _source(change, began).value,
         "start_time": iso(dispatch.start_time),
         "end_time": iso(dispatch.end_time),
         "creation_time": iso(dispatch.creation_time),
@@ -126,6 +128,14 @@ def _change_id(entry_id: str, change: Change, counts: AnnouncementCounts) -> str
         case ChangeType.UPDATED:
             parts.append(json.dumps(dispatch.as_wire(), sort_keys=True))
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+def _source(change: Change, began: datetime) -> Source:
+    """Return what brought a change: the answer with its content, or the clock."""
+    if change.before is None or change.before != change.dispatch:
+        return change.dispatch.source
+    passed_before = change.moment is not None and change.moment < began
+    return Source.RESTART if passed_before else Source.CLOCK
 
 
 def _actionable(change: Change, policy: Policy) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.dt import utcnow
 from homeassistant.util.signal_type import SignalType
 
 from ..account.devices import device_id
@@ -40,6 +41,7 @@ class Announcer:
         self._hass = hass
         self._entry_id = entry_id
         self._log = log
+        self._began = utcnow()
         self._last: Look | None = None
 
     async def async_announce(
@@ -83,6 +85,7 @@ class Announcer:
             counts=told.counts,
             entry_id=self._entry_id,
             device_ids=self._device_ids(site.id for site in change.dispatch.sites),
+            began=self._began,
         )
         async_dispatcher_send(self._hass, TOLD, change.type, data)
         self._hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)

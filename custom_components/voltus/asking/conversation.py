@@ -1,7 +1,7 @@
 """The conversation with Voltus: who asks, when to wait, and what an answer teaches."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from random import random
 from typing import Final, Protocol
@@ -31,6 +31,7 @@ from ..aiovoltus.models import (
     Listing,
     Refusal,
     Snapshot,
+    Source,
     parse_dispatch,
     parse_listing,
 )
@@ -79,6 +80,10 @@ class Account(Protocol):
         """Take in what is known from now on, and act on it at once."""
 
 
+type PollListener = Callable[[Iterable[str], datetime | None, datetime], None]
+"""Hears which dispatches a poll has seen change, when the one before was, and when it was."""
+
+
 def decoded(content: bytes) -> Json:
     """Read JSON by Home Assistant's fast reader, and what that refuses by ours.
 
@@ -114,7 +119,7 @@ class Conversation:
         """Prepare to ask at `origin`; `use_key` comes first."""
         self._hass = hass
         self._account = account
-        self._origin = origin
+        self.origin = origin
         self._recent = recent
         self._absence = (
             SANDBOX_ABSENCE if plays_scenarios(origin) else PRODUCTION_ABSENCE
@@ -131,6 +136,7 @@ class Conversation:
         self.key_doubt = KeyDoubt()
         self.clock_skew = ClockSkew()
         self.sites_due: datetime | None = None
+        self.polled: PollListener | None = None
 
     @property
     def unreadable(self) -> tuple[Refusal, ...]:
@@ -151,11 +157,15 @@ class Conversation:
         """Whether Voltus is to be left alone now."""
         return self.backoff.must_wait(self._account.now())
 
+    def now(self) -> datetime:
+        """Return the time by which everything is judged."""
+        return self._account.now()
+
     def use_key(self, api_key: str) -> None:
         """Ask with this key from now on; of another key nothing was refused yet."""
-        self._asker = self._origin, api_key
+        self._asker = self.origin, api_key
         self.client = VoltusClient(
-            async_get_clientsession(self._hass), self._origin, api_key
+            async_get_clientsession(self._hass), self.origin, api_key
         )
 
     def resume(self, known: Snapshot) -> None:
@@ -173,14 +183,7 @@ class Conversation:
             await self._poll()
 
     async def _poll(self) -> None:
-        at, begun = self._account.now(), self._hass.loop.time()
-        try:
-            unchanged = await self._ask_for_all()
-        except VoltusError as err:
-            self._note_poll(at, begun, error=type(err).__name__)
-            self._refused(err)
-            raise
-        self._note_poll(at, begun, unchanged=unchanged)
+        await self.ask_for_list(Source.POLL)
         self.backoff = Backoff()
         self.key_doubt = self.key_doubt.answered()
         # To gather nothing would cost a round of the event loop.
@@ -188,6 +191,37 @@ class Conversation:
             await asyncio.gather(*map(self._ask_for, missing))
         if self._sites_are_due:
             await self._ask_for_sites()
+
+    async def ask_for_list(self, source: Source) -> frozenset[str]:
+        """Ask for all dispatches and return the ids of the list. Raises VoltusError.
+
+        `source` is what makes us ask.
+        """
+        at, begun = self.now(), self._hass.loop.time()
+        try:
+            unchanged = await self._ask_for_all(source)
+        except VoltusError as err:
+            self._note_poll(at, begun, error=type(err).__name__)
+            self._refused(err)
+            raise
+        self._note_poll(at, begun, unchanged=unchanged)
+        return frozenset(self._listing.dispatches)
+
+    async def ask_for_pushed(self, dispatch_id: str) -> bool:
+        """Ask for a dispatch that a delivery has named. Return whether Voltus shows it.
+
+        That it does not (yet) proves nothing. Raises VoltusError.
+        """
+        self.requests += 1
+        asked = self.requests
+        try:
+            item = await self.client.dispatch(dispatch_id)
+        except VoltusNotFoundError:
+            return False
+        except VoltusError as err:
+            self._slow_down(err)
+            raise
+        return self._found(item, dispatch_id, asked, Source.PUSH)
 
     def _refused(self, err: VoltusError) -> None:
         self._slow_down(err)
@@ -229,7 +263,7 @@ class Conversation:
             )
         )
 
-    async def _ask_for_all(self) -> bool:
+    async def _ask_for_all(self, source: Source) -> bool:
         """Ask for the list and take it in. Return whether it is word for word the last."""
         self.requests += 1
         asked = self.requests
@@ -247,7 +281,7 @@ class Conversation:
         if unchanged:
             known = reconcile.unchanged(known, self._listing, asked, now)
         else:
-            listing = await self._read(content, now)
+            listing = await self._read(content, now, source)
             now = self._account.now()
             known = reconcile.listed(
                 self._account.known, listing, asked, now, apart=self._apart
@@ -255,17 +289,21 @@ class Conversation:
             self._log_refusals(listing.refusals)
             self._content, self._listing = content, listing
             self._listed = known.dispatches
+        if self.polled and source is Source.POLL:
+            before = self._account.known
+            changed = reconcile.renewed(before, known)
+            self.polled(changed, before.listed and before.listed.contact, now)
         self._learn(known, now)
         return unchanged
 
-    async def _read(self, content: bytes, now: datetime) -> Listing:
+    async def _read(self, content: bytes, now: datetime, source: Source) -> Listing:
         """Read a list; a large one where it keeps nobody waiting."""
         known, last = self._account.known.dispatches, self._listing
         client = self.client
 
         def read() -> Listing:
             payload = client.without_key(decoded(content), content)
-            return parse_listing(payload, known, now, last)
+            return parse_listing(payload, known, now, last, source)
 
         if len(content) <= ON_THE_LOOP:
             return read()
@@ -275,7 +313,6 @@ class Conversation:
         """Ask for a dispatch that is missing from the list; only a 404 tells that."""
         self.requests += 1
         asked = self.requests
-        refusals: list[Refusal] = []
         try:
             item = await self.client.dispatch(dispatch_id)
         except VoltusNotFoundError:
@@ -288,18 +325,26 @@ class Conversation:
                 rule=self._absence,
                 lead_time=self._account.lead_time,
             )
+            self._learn(known, now)
         except VoltusError as err:
             LOGGER.debug("Asking for dispatch %s failed: %s", dispatch_id, err)
             self._slow_down(err)
-            return
         else:
-            now = self._account.now()
-            known = self._account.known
-            dispatch = parse_dispatch(item, known.dispatches, now, refusals)
-            if dispatch and dispatch.id == dispatch_id:
-                known = reconcile.found(known, dispatch, asked, now, apart=self._apart)
-            self._log_refusals(refusals)
-        self._learn(known, now)
+            self._found(item, dispatch_id, asked, Source.POLL)
+
+    def _found(self, item: Json, dispatch_id: str, asked: int, source: Source) -> bool:
+        """Take in the answer for one dispatch. Return whether it is that dispatch."""
+        now = self.now()
+        known = self._account.known
+        refusals: list[Refusal] = []
+        dispatch = parse_dispatch(item, known.dispatches, now, refusals, source)
+        self._log_refusals(refusals)
+        if dispatch is None or dispatch.id != dispatch_id:
+            return False
+        self._learn(
+            reconcile.found(known, dispatch, asked, now, apart=self._apart), now
+        )
+        return True
 
     async def _ask_for_sites(self) -> None:
         """Ask which sites there are; a failure proves nothing and fails no poll."""

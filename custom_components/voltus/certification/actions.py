@@ -1,5 +1,6 @@
 """How an operator has something to curtail for: test dispatches and scenarios."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -38,6 +39,9 @@ HORIZON: Final = timedelta(hours=72)
 """How far ahead Voltus takes a test dispatch."""
 SOON: Final = timedelta(minutes=2)
 FIVE_MINUTES: Final = timedelta(minutes=5)
+PUSH_TEST_LASTS: Final = timedelta(minutes=1)
+PUSH_WITHIN: Final = 30
+"""Seconds that the delivery of a test has."""
 TWENTY_MINUTES: Final = timedelta(minutes=20)
 
 
@@ -119,6 +123,65 @@ async def run_scenario(
             await account.conversation.client.post_scenario(as_request(posted))
         account.async_log(as_row(posted), now)
     return _scenario(posted, account)
+
+
+async def test_push(account: VoltusCoordinator) -> ServiceResponse:
+    """Have Voltus issue a test dispatch, and return how soon its delivery came."""
+    _check_push(account)
+    posted = utcnow()
+    start = (posted + SOON).replace(microsecond=0)
+    end = start + PUSH_TEST_LASTS
+    with _asking():
+        await account.conversation.client.create_test_dispatch(start, end)
+    try:
+        async with asyncio.timeout(PUSH_WITHIN):
+            while (delivery := _delivery(account, (start, end), posted)) is None:
+                await account.push.async_answered()
+    except TimeoutError as err:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="push_did_not_come",
+            translation_placeholders={"seconds": str(PUSH_WITHIN)},
+        ) from err
+    dispatch_id, received = delivery
+    return {
+        "dispatch_id": dispatch_id,
+        "milliseconds": round((received - posted).total_seconds() * 1000),
+        "via": account.push.via,
+    }
+
+
+def _check_push(account: VoltusCoordinator) -> None:
+    """Raise where no delivery can come, or where a test would shed loads."""
+    if account.push.health.since is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="push_is_off",
+            translation_placeholders={
+                "reason": account.push.reason or "not_registered"
+            },
+        )
+    if account.data.policy.act_on_test_dispatches:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="push_test_would_curtail"
+        )
+
+
+def _delivery(
+    account: VoltusCoordinator, times: tuple[datetime, datetime], posted: datetime
+) -> tuple[str, datetime] | None:
+    """Return the id of the test dispatch with these times, and when it was delivered."""
+    known = account.known.dispatches
+    for dispatch_id, received in account.push.health.delivered.items():
+        each = known.get(dispatch_id)
+        if (
+            each
+            and each.test
+            and (each.start_time, each.end_time) == times
+            and received >= posted
+        ):
+            return dispatch_id, received
+    return None
 
 
 def check_sites(account: VoltusCoordinator, site_ids: Iterable[str]) -> None:

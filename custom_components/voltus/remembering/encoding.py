@@ -9,6 +9,7 @@ from ..aiovoltus.models import (
     Meter,
     Site,
     Snapshot,
+    Source,
     Trace,
     iso,
     parse_dispatch,
@@ -65,6 +66,7 @@ def dispatch_as_json(dispatch: Dispatch) -> dict[str, Any]:
         "wire": dispatch.as_wire(),
         "received": dispatch.received.isoformat(),
         "withdrawn": dispatch.withdrawn,
+        "source": dispatch.source.value,
     }
 
 
@@ -73,7 +75,12 @@ def dispatch_from_json(content: dict[str, Any]) -> Dispatch:
     dispatch = parse_dispatch(content["wire"], {}, parse_time(content["received"]), [])
     if dispatch is None:
         raise ValueError("not a dispatch")
-    return replace(dispatch, withdrawn=typed(bool, content["withdrawn"]))
+    return replace(
+        dispatch,
+        withdrawn=typed(bool, content["withdrawn"]),
+        # What was stored before there was push has come by a poll.
+        source=Source(content.get("source", Source.POLL)),
+    )
 
 
 def _trace_as_json(trace: Trace) -> dict[str, Any]:

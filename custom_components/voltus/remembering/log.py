@@ -164,6 +164,7 @@ def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str
         "status",
         "test",
         "actionable",
+        "source",
         "start_time",
         "end_time",
         "late_seconds",
