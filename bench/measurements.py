@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 import logging
 import sys
 
-from . import boundary, change, delay, large, loads, poll, scale, startup
+from . import boundary, change, delay, large, loads, poll, push, scale, startup
 from .figures import Result
 
 MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
@@ -15,6 +15,7 @@ MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "large": large.measure,
     "boundary": boundary.measure,
     "loads": loads.measure,
+    "push": push.measure,
     "scale": scale.measure,
     "startup": startup.measure,
 }

@@ -47,7 +47,7 @@ ROUNDS = {1: 3, 100: 3, 1000: 3, 1600: 1}
 Home Assistant allows 10,000 enabled entities of a config entry: 1,664 sites of ours.
 """
 PER_SITE = 6
-OF_ACCOUNT = 4
+OF_ACCOUNT = 5
 
 
 @final

@@ -58,7 +58,7 @@ async def _run(port: int) -> None:
             await onboarding.finish_onboarding(api, f"{url}/")
             await onboarding.turn_loads_on(api)
             names = await onboarding.entities(
-                api, await onboarding.add_integration(api, voltus, url)
+                api, await onboarding.add_integration(api, voltus, push_url=url)
             )
             await onboarding.add_automations(api, names)
             await onboarding.add_dashboards(api, names)

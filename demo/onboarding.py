@@ -96,14 +96,16 @@ async def start_dispatch(api: Api, starts_in: timedelta, lasts: timedelta) -> No
     await api.request("POST", "services/script/start_a_dispatch", times)
 
 
-async def add_integration(api: Api, voltus: str, url: str) -> str:
+async def add_integration(
+    api: Api, voltus: str, key: str = API_KEY, *, push_url: str = ""
+) -> str:
     """Go through the integration's own forms, and return the id of its entry.
 
-    `voltus` is asked for dispatches, and calls Home Assistant at `url`.
+    `voltus` is asked for dispatches, and calls Home Assistant at `push_url`.
     """
     flows = "config/config_entries/flow"
     flow = await api.request("POST", flows, {"handler": "voltus"})
-    account = {"url": voltus, "api_key": API_KEY}
+    account = {"url": voltus, "api_key": key}
     done = await api.request("POST", f"{flows}/{flow['flow_id']}", account)
     if done["type"] != "create_entry":
         raise DemoError(f"The integration could not be set up: {done}")
@@ -115,7 +117,7 @@ async def add_integration(api: Api, voltus: str, url: str) -> str:
         for field in flow["data_schema"]
     }
     options["poll_interval"] = POLL_INTERVAL
-    options["push_url"] = url
+    options["push_url"] = push_url
     await api.request("POST", f"{flows}/{flow['flow_id']}", options)
     return entry
 

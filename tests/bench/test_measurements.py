@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import boundary, change, delay, large, loads, poll, scale, startup
+from bench import boundary, change, delay, large, loads, poll, push, scale, startup
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -46,7 +46,7 @@ async def test_large_answers_are_taken_in_while_a_clock_ticks() -> None:
 async def test_as_many_sensors_are_set_up_bare_as_by_us() -> None:
     result = await scale.measure({1: 1, 2: 1}, weighed=2)
 
-    assert [size.entities for size in result.sizes] == [16, 22]
+    assert [size.entities for size in result.sizes] == [17, 23]
     assert "set-up per entity, 2 sites" in told(result)
 
 
@@ -91,3 +91,10 @@ async def test_all_loads_are_told() -> None:
 
     assert len(result.last_told) == 2
     assert "3 loads shed, until the last is told" in told(result)
+
+
+async def test_a_dispatch_that_is_published_without_notice_is_obeyed_by_push() -> None:
+    result = await push.measure(accounts=1, each=1, flood=5)
+
+    assert len(result.late) == 1
+    assert "a flood of 5 calls" in told(result)

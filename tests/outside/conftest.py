@@ -72,7 +72,9 @@ async def cut_off(home: Home) -> str:
 @pytest.fixture(scope="module")
 async def entry_id(home: Home, voltus_url: str) -> AsyncIterator[str]:
     """An account set up through the forms, until the end of these tests."""
-    entry_id = await onboarding.add_integration(home.api, voltus_url)
+    entry_id = await onboarding.add_integration(
+        home.api, voltus_url, push_url=home.url.rstrip("/")
+    )
     yield entry_id
     path = f"config/config_entries/entry/{entry_id}"
     await home.api.request("DELETE", path)

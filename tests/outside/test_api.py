@@ -1,7 +1,7 @@
 """The integration in Home Assistant itself, over REST and websocket."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.faults import Faults
@@ -19,9 +19,10 @@ OF_EACH_SITE = {
 }
 OF_THE_ACCOUNT = {
     *OF_EACH_SITE,
-    *("connection", "dispatch", "dispatches", "active_dispatches"),
+    *("connection", "push", "dispatch", "dispatches", "active_dispatches"),
 }
 ACCOUNT_CURTAIL = "binary_sensor.voltus_sandbox_any_site_curtailing"
+CREATED = "voltus_dispatch_created"
 ANNOUNCED = "event.voltus_sandbox_dispatch"
 RIVERSIDE_CURTAIL = "binary_sensor.riverside_cold_storage_curtail"
 HILLTOP_CURTAIL = "binary_sensor.hilltop_workshop_curtail"
@@ -78,6 +79,26 @@ async def test_a_dispatch_comes_and_goes(
         (RIVERSIDE_CURTAIL, "off"),
         ("coming", "voltus_dispatch_ended"),
     ]
+
+
+async def test_what_voltus_calls_about_is_obeyed_at_once(
+    home: Home, voltus: LocalVoltus, entry_id: str
+) -> None:
+    await home.until_state("binary_sensor.voltus_sandbox_push", "on")
+    async with home.signed_in() as listener, asyncio.timeout(30):
+        told = await listener.subscribe("subscribe_events", event_type=CREATED)
+        # Right after a poll the next one is five seconds away.
+        asked = len(voltus.requests)
+        while len(voltus.requests) == asked:
+            await asyncio.sleep(0.05)
+        begun = datetime.now(UTC)
+        publish(voltus, pushed=dispatch({RIVERSIDE: 110}, starts_in=0, lasts=2))
+        await voltus.deliver()
+        event = await anext(told)
+    assert event["data"]["dispatch_id"] == "pushed"
+    assert event["data"]["source"] == "push"
+    assert datetime.fromisoformat(event["time_fired"]) - begun < timedelta(seconds=2)
+    await home.until_state(RIVERSIDE_CURTAIL, "off")
 
 
 async def test_an_automation_on_curtail_finds_all_that_belongs_to_it(

@@ -140,7 +140,7 @@ class VoltusClient:
 
     async def webhooks(self) -> tuple[Webhook, ...]:
         """Return the webhooks of the account, those of others included."""
-        return parse_webhooks(decode(await self._request("GET", "webhooks")))
+        return parse_webhooks(self._decode(await self._request("GET", "webhooks")))
 
     async def create_webhook(self, url: str) -> Webhook:
         """Have Voltus deliver news of dispatches to `url`, and return the webhook.
@@ -155,7 +155,7 @@ class VoltusClient:
         answer = await self._request(
             "POST", "webhooks", body=body, patience=HANDSHAKE_TIMEOUT
         )
-        return parse_webhook(decode(answer))
+        return parse_webhook(self._decode(answer))
 
     async def delete_webhook(self, webhook_id: str) -> None:
         """Have Voltus deliver no more to a webhook.
