@@ -15,7 +15,8 @@ LIBRARY = f"{INTEGRATION}.aiovoltus"
 LIBRARY_MAY_IMPORT = {
     "errors": set[str](),
     "models": {"errors"},
-    "schedule": {"models"},
+    "by_hand": {"models"},
+    "schedule": {"by_hand", "models"},
     "reconcile": {"models", "schedule"},
     "backoff": set[str](),
     "clock_skew": set[str](),
@@ -31,6 +32,7 @@ ROOMS_MAY_IMPORT = {
     "asking": {"account", "aiovoltus"},
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
+    "operating": {"aiovoltus", "announcing", "coordinator"},
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }

@@ -40,6 +40,7 @@ BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
             "dispatch_ids": sorted(curtailment.by_dispatch),
             "test": curtailment.test,
             "by_dispatch": dict(curtailment.by_dispatch),
+            "opted_out": sorted(curtailment.opted_out),
         },
     ),
 )

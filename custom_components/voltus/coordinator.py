@@ -8,7 +8,14 @@ from typing import Final, NoReturn, final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_URL, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Context,
+    Event,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
@@ -22,6 +29,7 @@ from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
 from .account.states import Place, States
 from .aiovoltus import reconcile
+from .aiovoltus.by_hand import ByHand
 from .aiovoltus.clock_skew import TOLERABLE_SKEW, ClockFloor
 from .aiovoltus.errors import (
     VoltusAuthError,
@@ -33,7 +41,8 @@ from .aiovoltus.models import (
     Snapshot,
 )
 from .aiovoltus.reconcile import KnownSites
-from .aiovoltus.schedule import Look, look
+from .aiovoltus.schedule import Look, Policy, look
+from .announcing.announcement import Said
 from .announcing.announcer import Announcer
 from .asking.conversation import Conversation
 from .asking.once_more import OnceMore
@@ -81,6 +90,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = Memory(entry.data[CONF_URL])
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
+        self._policy: Policy
+        self.poll_interval: timedelta
         self._floor: ClockFloor | None = None
         self._began = self.now()
         self._once_more = OnceMore(
@@ -125,6 +136,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def known_sites(self) -> KnownSites:
         """The sites that are known, and how they come to be."""
         return self._memory.known_sites
+
+    @property
+    def by_hand(self) -> ByHand:
+        """What the operator has said of dispatches."""
+        return self._memory.by_hand
 
     @property
     def lead_time(self) -> timedelta:
@@ -254,6 +270,15 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = replace(self._memory, known_sites=known_sites)
         self._look(self.now())
 
+    @callback
+    def async_take_word(self, by_hand: ByHand, said: Said, context: Context) -> None:
+        """Take in all that the operator has said, act on it, and tell what is new."""
+        now = self.now()
+        self._memory = replace(self._memory, by_hand=by_hand)
+        self._look(now)
+        self._announcer.async_tell_said(said, self.data, now, context)
+        self._remember(now)
+
     async def async_save(self) -> None:
         """Write everything that outlives us, once what is being told is told."""
         async with self._showing:
@@ -348,6 +373,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             return
         now = self._never_backwards(clock)
         self._looked_at = now
+        self._heed_by_hand()
         changed = not self._still_true(now)
         if changed:
             seen = look(self._memory.known, self._policy, now)
@@ -365,6 +391,14 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         else:
             self._remember(now)
             self._show_issues(now)
+
+    def _heed_by_hand(self) -> None:
+        """Act on what the operator has said, as far as dispatches still bear it out."""
+        by_hand = self._memory.by_hand.kept(self._memory.known.dispatches)
+        self._memory = replace(self._memory, by_hand=by_hand)
+        opted_out = frozenset(by_hand.opt_outs)
+        if opted_out != self._policy.opted_out:
+            self._policy = replace(self._policy, opted_out=opted_out)
 
     async def _show(self) -> None:
         """Write the states of the last look, then tell what is new in it.
@@ -470,9 +504,18 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 new_sites=[self.all_sites[each].name for each in self.new_sites],
                 skew=self._skew(now),
                 released=self.data.released,
+                opted_out=self._opted_out(),
                 refusals=self.conversation.unreadable,
             ),
         )
+
+    def _opted_out(self) -> dict[str, list[str]]:
+        """Return the names of sites that are let go of, by dispatch."""
+        names: dict[str, list[str]] = {}
+        for site_id, site in self.all_sites.items():
+            for dispatch_id in self.data.curtailment(site_id).opted_out:
+                names.setdefault(dispatch_id, []).append(site.name)
+        return names
 
     def _skew(self, now: datetime) -> float | None:
         """Return by how many seconds our clock is wrong, None if it is not."""

@@ -23,7 +23,8 @@ from .aiovoltus.schedule import Status
 from .certification.actions import create_test_dispatch, run_scenario
 from .certification.course import Scenario
 from .const import DOMAIN
-from .coordinator import VoltusConfigEntry
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .operating.actions import opt_in, opt_out
 from .reporting.queries import get_dispatches, get_log
 from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
@@ -79,6 +80,14 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
 )
+OPT_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Required("dispatch_id"): cv.string,
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional("reason"): cv.string,
+    }
+)
 SAVE_SCHEMA = vol.Schema(
     {
         vol.Required(ATTR_SCOPE): cv.string,
@@ -107,6 +116,15 @@ async def async_setup_services(hass: HomeAssistant) -> None:
             schema,
             SupportsResponse.OPTIONAL,
         )
+    for say, schema in ((opt_out, OPT_SCHEMA), (opt_in, OPT_SCHEMA)):
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            say.__name__,
+            _by_operator(say),
+            schema,
+            SupportsResponse.OPTIONAL,
+        )
     for ask, schema in (
         (get_dispatches, GET_DISPATCHES_SCHEMA),
         (get_log, GET_LOG_SCHEMA),
@@ -129,10 +147,27 @@ def _for_account(
     """Have something done for the account that is named, or the only one there is."""
 
     async def handle(call: ServiceCall) -> ServiceResponse:
-        fields = dict(call.data)
-        entry: VoltusConfigEntry = async_get_config_entry(
-            call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
-        )
-        return await act(entry.runtime_data, **fields)
+        account, fields = _account_and_fields(call)
+        return await act(account, **fields)
 
     return handle
+
+
+def _by_operator(
+    say: Callable[..., Coroutine[Any, Any, ServiceResponse]],
+) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
+    """Have something said likewise, as the word of whoever calls."""
+
+    async def handle(call: ServiceCall) -> ServiceResponse:
+        account, fields = _account_and_fields(call)
+        return await say(account, call.context, **fields)
+
+    return handle
+
+
+def _account_and_fields(call: ServiceCall) -> tuple[VoltusCoordinator, dict[str, Any]]:
+    fields = dict(call.data)
+    entry: VoltusConfigEntry = async_get_config_entry(
+        call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
+    )
+    return entry.runtime_data, fields

@@ -679,11 +679,13 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     ran = await call(harness.hass, "run_scenario", scenario="ancillary_services")
     for minute in (0.5, 20, 20.5, 21):
         await harness.move_to(at(minute))
+    created = await call(harness.hass, "create_test_dispatch")
     answers = [
-        await call(harness.hass, "create_test_dispatch"),
+        created,
         ran,
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await call(harness.hass, "opt_out", dispatch_id=created["dispatch_id"]),
         await call(harness.hass, "save_states", scope="pump", entity_id=[PUMP]),
         await call(harness.hass, "restore_states", scope="pump"),
     ]

@@ -41,10 +41,11 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
     skew: float | None,
     released: Iterable[str],
     refusals: Iterable[Refusal],
+    opted_out: Mapping[str, Iterable[str]],
 ) -> list[Issue]:
     """Return the issues that there are now; we have been asking since `began`.
 
-    `new_sites` are names.
+    `new_sites` are names, `opted_out` has those of sites by dispatch.
     """
     found = [
         Issue("held_dispatch", {"dispatch": plain(each)}, each)
@@ -66,6 +67,14 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         found.append(Issue("released_blind", {"dispatches": names}))
     if names := _names(f"{each.dispatch_id} ({each.field})" for each in refusals):
         found.append(Issue("unreadable_dispatch", {"dispatches": names}))
+    found += [
+        Issue(
+            "opted_out",
+            {"dispatch": plain(each), "sites": _names(opted_out[each])},
+            each,
+        )
+        for each in sorted(opted_out)
+    ]
     return found
 
 

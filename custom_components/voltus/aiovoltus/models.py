@@ -124,6 +124,10 @@ class Dispatch:
     received: datetime = field(compare=False)
     withdrawn: bool = False
 
+    def names(self, site_id: str) -> bool:
+        """Whether it calls on a site."""
+        return any(site.id == site_id for site in self.sites)
+
     def as_wire(self) -> dict[str, Json]:
         """Return it as Voltus would send it: `parse_dispatch` reads it back."""
         return {

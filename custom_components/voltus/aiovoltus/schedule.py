@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import chain, takewhile
 from typing import final
 
+from .by_hand import DispatchAndSite
 from .models import Dispatch, Snapshot
 
 TOUCHING = timedelta(seconds=1)
@@ -60,18 +61,31 @@ class CurtailmentChange(StrEnum):
 @final
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator has chosen to act on, and how long before a start."""
+    """What the operator has chosen to act on, and how long before a start.
+
+    `opted_out` has the ids of dispatches and sites that were let go of by hand.
+    """
 
     lead_time: timedelta = timedelta(0)
     act_on_test_dispatches: bool = False
     offline_hold: timedelta = timedelta(hours=4)
     ignored_sites: frozenset[str] = frozenset()
+    opted_out: frozenset[DispatchAndSite] = frozenset()
+
+    def sites(self, dispatch: Dispatch) -> list[str]:
+        """Return the sites that the dispatch, whatever its status, may curtail."""
+        if dispatch.test and not self.act_on_test_dispatches:
+            return []
+        return [
+            site.id
+            for site in dispatch.sites
+            if site.id not in self.ignored_sites
+            and (dispatch.id, site.id) not in self.opted_out
+        ]
 
     def lets_through(self, dispatch: Dispatch) -> bool:
         """Whether the dispatch, whatever its status, may call for curtailment."""
-        return (not dispatch.test or self.act_on_test_dispatches) and any(
-            site.id not in self.ignored_sites for site in dispatch.sites
-        )
+        return bool(self.sites(dispatch))
 
 
 @final
@@ -82,7 +96,8 @@ class Curtailment:
     `commitment` is in kW: 0 when not curtailing, None if a dispatch that holds now
     states no amount (which asks for the full plan). `end` is when the curtailment of
     now is over; None when idle or not known yet. `by_dispatch` has the amount of each
-    dispatch that holds now; `test` is whether all of these are tests.
+    dispatch that holds now; `test` is whether all of these are tests. `opted_out` are
+    the dispatches, not over yet, that would call on the site but for the operator.
     """
 
     phase: Phase = Phase.IDLE
@@ -91,6 +106,7 @@ class Curtailment:
     end: datetime | None = None
     by_dispatch: Mapping[str, float | None] = field(default_factory=dict, hash=False)
     test: bool = False
+    opted_out: frozenset[str] = frozenset()
 
     @property
     def curtail(self) -> bool:
@@ -195,7 +211,7 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
     return Look(
         snapshot=snapshot,
         policy=policy,
-        curtailments=_curtailments(windows, now),
+        curtailments=_curtailments(windows, _opted_out(live, policy), now),
         released=released,
         open_ended=bool(expiries),
         until=_next_boundary(live, policy, expiries.values(), now),
@@ -293,14 +309,12 @@ def _windows(
             dispatch,
         )
         for dispatch in dispatches
-        if policy.lets_through(dispatch)
     ]
     everyones.sort(key=lambda window: (window.begin, window.end, window.dispatch.id))
     windows: dict[str, list[_Window]] = {}
     for window in everyones:
-        for site in window.dispatch.sites:
-            if site.id not in policy.ignored_sites:
-                windows.setdefault(site.id, []).append(window)
+        for site_id in policy.sites(window.dispatch):
+            windows.setdefault(site_id, []).append(window)
     open_windows = {
         site_id: [window for window in _bridged(each) if window.end > now]
         for site_id, each in windows.items()
@@ -322,11 +336,26 @@ def _bridged(windows: Iterable[_Window]) -> Iterator[_Window]:
         reach = window.end if reach is None else max(reach, window.end)
 
 
+def _opted_out(live: Iterable[Dispatch], policy: Policy) -> dict[str, frozenset[str]]:
+    """Return by site the dispatches, not over yet, that were let go of by hand."""
+    if not policy.opted_out:
+        return {}
+    meant = {dispatch.id for dispatch in live}
+    sites = {site_id for _, site_id in policy.opted_out} - policy.ignored_sites
+    opted_out = {
+        site_id: frozenset(i for i in meant if (i, site_id) in policy.opted_out)
+        for site_id in sites
+    }
+    return {site_id: each for site_id, each in opted_out.items() if each}
+
+
 def _curtailments(
-    windows: Mapping[str, list[_Window]], now: datetime
+    windows: Mapping[str, list[_Window]],
+    opted_out: Mapping[str, frozenset[str]],
+    now: datetime,
 ) -> dict[str | None, Curtailment]:
     """Return what is asked of each site, and under None of the account."""
-    if not windows:
+    if not windows and not opted_out:
         return {}
     everyones = sorted(
         set(chain.from_iterable(windows.values())), key=lambda window: window.begin
@@ -340,6 +369,8 @@ def _curtailments(
         site_id: _curtailment(site_id, each, amounts, now)
         for site_id, each in windows.items()
     }
+    for site_id, ids in opted_out.items():
+        curtailments[site_id] = replace(curtailments.get(site_id, IDLE), opted_out=ids)
     account = _account(curtailments.values(), _end(everyones, now))
     return curtailments | {None: account}
 
@@ -382,6 +413,7 @@ def _account(sites: Collection[Curtailment], end: datetime | None) -> Curtailmen
         end=end if curtailing else None,
         by_dispatch={i: total(amounts) for i, amounts in by_dispatch.items()},
         test=bool(curtailing) and all(site.test for site in curtailing),
+        opted_out=frozenset().union(*(site.opted_out for site in sites)),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
@@ -22,9 +22,16 @@ from ..aiovoltus.schedule import (
 )
 from ..aiovoltus.schedule import look as look_again
 from ..const import DOMAIN
-from ..remembering.log import Log, curtailment_row, log_row
+from ..remembering.log import Log, curtailment_row, log_row, said_row
 from ..remembering.memory import Memory, Told
-from .announcement import DeviceIds, announcement, counted, curtailment_announcement
+from .announcement import (
+    DeviceIds,
+    Said,
+    announcement,
+    counted,
+    curtailment_announcement,
+    said_announcement,
+)
 
 # Carries the type and the data of all that any account announces.
 TOLD: Final = SignalType[ChangeType | CurtailmentChange, dict[str, Json]](
@@ -57,6 +64,23 @@ class Announcer:
         told = self._tell_curtailment_changes(look, memory, told, now)
         self._last = look
         return told
+
+    @callback
+    def async_tell_said(
+        self, said: Said, look: Look, now: datetime, context: Context
+    ) -> None:
+        """Tell what the operator has said, and whose word it is."""
+        data = said_announcement(
+            said,
+            look=look,
+            entry_id=self._entry_id,
+            device_ids=self._device_ids(said.site_ids),
+            user_id=context.user_id,
+        )
+        self._hass.bus.async_fire(
+            f"{DOMAIN}_dispatch_{said.act}", data, context=context
+        )
+        self._log.async_add(said_row(data, said.act, said.site_ids, now), now)
 
     async def _tell_changes(
         self, look: Look, before: Told | None, now: datetime, share: LoopShare
