@@ -40,7 +40,7 @@ ROOMS_MAY_IMPORT = {
 PURE = ("certification.course", "certification.verdict", "announcing.announcement")
 """Modules of the shell that know nothing of Home Assistant."""
 
-PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")
+PLATFORMS = ("binary_sensor", "button", "sensor", "event", "calendar")
 WINDOWS = (
     "condition",
     "diagnostics",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import is_
 from typing import Final, NoReturn, final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -90,7 +91,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = Memory(entry.data[CONF_URL])
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
+        self._chosen: Policy
         self._policy: Policy
+        self._heeded: tuple[object, object, object] | None = None
         self.poll_interval: timedelta
         self._floor: ClockFloor | None = None
         self._began = self.now()
@@ -271,12 +274,15 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._look(self.now())
 
     @callback
-    def async_take_word(self, by_hand: ByHand, said: Said, context: Context) -> None:
+    def async_take_word(
+        self, by_hand: ByHand, said: Iterable[Said], context: Context
+    ) -> None:
         """Take in all that the operator has said, act on it, and tell what is new."""
         now = self.now()
         self._memory = replace(self._memory, by_hand=by_hand)
         self._look(now)
-        self._announcer.async_tell_said(said, self.data, now, context)
+        for each in said:
+            self._announcer.async_tell_said(each, self.data, now, context)
         self._remember(now)
 
     async def async_save(self) -> None:
@@ -394,11 +400,18 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
 
     def _heed_by_hand(self) -> None:
         """Act on what the operator has said, as far as dispatches still bear it out."""
-        by_hand = self._memory.by_hand.kept(self._memory.known.dispatches)
+        dispatches = self._memory.known.dispatches
+        basis = self._chosen, dispatches, self._memory.by_hand
+        if self._heeded and all(map(is_, basis, self._heeded, strict=True)):
+            return
+        by_hand = self._memory.by_hand.kept(dispatches)
+        self._heeded = self._chosen, dispatches, by_hand
         self._memory = replace(self._memory, by_hand=by_hand)
-        opted_out = frozenset(by_hand.opt_outs)
-        if opted_out != self._policy.opted_out:
-            self._policy = replace(self._policy, opted_out=opted_out)
+        self._policy = replace(
+            self._chosen,
+            opted_out=frozenset(by_hand.opt_outs),
+            acknowledged=by_hand.acknowledged(dispatches),
+        )
 
     async def _show(self) -> None:
         """Write the states of the last look, then tell what is new in it.
@@ -527,7 +540,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         entry = self.config_entry
         self.name = entry.title
         self.poll_interval = self.update_interval = poll_interval(entry.options)
-        self._policy = policy(entry.options)
+        self._chosen = self._policy = policy(entry.options)
         self.conversation.use_key(entry.data[CONF_API_KEY])
 
     async def _drop_devices(self) -> None:

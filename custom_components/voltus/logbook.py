@@ -31,6 +31,7 @@ VERBS: Mapping[ChangeType, str] = {
     ChangeType.CANCELLED: "cancelled",
 }
 ACTS: Mapping[OperatorAct, str] = {
+    OperatorAct.ACKNOWLEDGED: "had {dispatch} acknowledged for {sites}",
     OperatorAct.OPTED_OUT: "no longer curtails {sites} for {dispatch}",
     OperatorAct.OPTED_IN: "curtails {sites} for {dispatch} again",
 }
@@ -109,8 +110,10 @@ def _act_message(act: OperatorAct, data: Data) -> str:
         sites=listed([site["name"] for site in data["sites"]]),
         dispatch=f"dispatch {data['dispatch_id']}",
     )
-    reason = data.get("reason")
-    return f"{said}: {reason}" if reason else said
+    if "after_seconds" in data:
+        said += f" after {data['after_seconds']:.0f} s"
+    words = data.get("reason") or data.get("note")
+    return f"{said}: {words}" if words else said
 
 
 def _details(data: Data) -> str:

@@ -24,7 +24,7 @@ from .certification.actions import create_test_dispatch, run_scenario
 from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .operating.actions import opt_in, opt_out
+from .operating.actions import acknowledge, opt_in, opt_out
 from .reporting.queries import get_dispatches, get_log
 from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
@@ -80,6 +80,13 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
 )
+ACKNOWLEDGE_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("dispatch_id"): cv.string,
+        vol.Optional("note"): cv.string,
+    }
+)
 OPT_SCHEMA = vol.Schema(
     {
         **_ACCOUNT,
@@ -125,6 +132,13 @@ async def async_setup_services(hass: HomeAssistant) -> None:
             schema,
             SupportsResponse.OPTIONAL,
         )
+    hass.services.async_register(
+        DOMAIN,
+        acknowledge.__name__,
+        _by_operator(acknowledge),
+        ACKNOWLEDGE_SCHEMA,
+        SupportsResponse.OPTIONAL,
+    )
     for ask, schema in (
         (get_dispatches, GET_DISPATCHES_SCHEMA),
         (get_log, GET_LOG_SCHEMA),

@@ -1,8 +1,13 @@
 """What the operator has said of dispatches, and for how long it is in force."""
 
-from custom_components.voltus.aiovoltus.by_hand import ByHand, OptOut
+from typing import Any
+
+import pytest
+
+from custom_components.voltus.aiovoltus.by_hand import Acknowledgement, ByHand, OptOut
+from custom_components.voltus.aiovoltus.models import Dispatch
 from custom_components.voltus.aiovoltus.schedule import Phase, Policy, look
-from tests.builders import NOON, at, dispatch, snapshot
+from tests.builders import NOON, ONE, Amounts, at, dispatch, snapshot
 
 WARM = OptOut(NOON, "the freezer gets warm", "ana")
 BOTH = {"s1": 100.0, "s2": 50.0}
@@ -69,3 +74,69 @@ def test_an_ignored_site_shows_nothing() -> None:
 def test_a_dispatch_with_no_site_left_is_let_through_no_more() -> None:
     assert not OUT.lets_through(dispatch())
     assert OUT.lets_through(dispatch(sites=BOTH))
+
+
+# Acknowledgement
+
+
+def seen(*, sites: Amounts = BOTH, **version: Any) -> ByHand:
+    """Return that `ana` has seen this version of d1, at all its sites."""
+    each = dispatch(sites=sites, **version)
+    return ByHand().acknowledge(each, sites.keys(), NOON, "on my way", "ana")
+
+
+@pytest.mark.parametrize(
+    ("version", "asks_again"),
+    [
+        pytest.param(dispatch(sites=BOTH), set[str](), id="the same"),
+        pytest.param(dispatch(test=True, sites=BOTH), set[str](), id="no matter"),
+        pytest.param(dispatch(start=at(1), sites=BOTH), {"s1", "s2"}, id="start"),
+        pytest.param(dispatch(end=at(90), sites=BOTH), {"s1", "s2"}, id="end"),
+        pytest.param(dispatch(end=None, sites=BOTH), {"s1", "s2"}, id="end open"),
+        pytest.param(
+            dispatch(sites={"s1": 100.5, "s2": 50.0}), {"s1"}, id="more at a site"
+        ),
+        pytest.param(dispatch(sites={"s1": 1.0, "s2": 0.0}), set[str](), id="less"),
+        pytest.param(dispatch(sites={"s1": 1.0, "s2": None}), {"s2"}, id="full plan"),
+        pytest.param(dispatch(sites={**BOTH, "s3": 1.0}), {"s3"}, id="another site"),
+    ],
+)
+def test_what_asks_for_other_times_or_more_is_to_be_seen_again(
+    version: Dispatch, asks_again: set[str]
+) -> None:
+    acknowledged = seen().acknowledged({"d1": version})
+    sites = {site.id for site in version.sites}
+    assert sites - {site_id for _, site_id in acknowledged} == asks_again
+
+
+def test_who_has_seen_the_full_plan_has_seen_any_amount() -> None:
+    full = seen(sites={"s1": None})
+    assert full.acknowledged({"d1": dispatch(sites={"s1": 1e6})}) == {("d1", "s1")}
+
+
+def test_an_acknowledgement_says_who_when_and_what() -> None:
+    assert seen(sites={"s1": 7.0}).acknowledgements == {
+        ("d1", "s1"): Acknowledgement(NOON, NOON, ONE, 7.0, "on my way", "ana")
+    }
+
+
+def test_it_goes_with_the_site() -> None:
+    less = seen().kept({"d1": dispatch(sites={"s2": 50.0})})
+    assert less.acknowledgements.keys() == {("d1", "s2")}
+
+
+def test_what_calls_on_a_site_now_or_later_has_to_be_acknowledged() -> None:
+    known = snapshot(
+        dispatch("d1"),
+        dispatch("later", at(90), at(120)),
+        dispatch("over", at(-20), at(-10)),
+        dispatch("test", test=True),
+        dispatch("out"),
+    )
+    policy = Policy(
+        opted_out=frozenset({("out", "s1")}),
+        acknowledged=frozenset({("d1", "s1")}),
+    )
+    asked = look(known, policy, NOON)
+    assert asked.curtailment("s1").unacknowledged == {"later"}
+    assert asked.curtailment(None).unacknowledged == {"later"}

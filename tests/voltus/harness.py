@@ -38,6 +38,8 @@ from tests.builders import NOON
 KEY = "sandbox-key"
 EVENTS = ("created", "updated", "started", "ended", "cancelled")
 PLATFORM_OF = {
+    "acknowledge": "button",
+    "acknowledgement_pending": "binary_sensor",
     "connection": "binary_sensor",
     "curtail": "binary_sensor",
     "dispatch": "event",

@@ -3,34 +3,17 @@
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
-from homeassistant.core import Context, Event
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
-from homeassistant.helpers import issue_registry as ir
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockUser,
-    async_capture_events,
-)
 
 from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
-from tests.builders import NOON, Amounts, at, wire_dispatch
+from tests.builders import NOON, at, wire_dispatch
 
+from .by_hand import BOTH, act, during_a_dispatch, listen, notice, somebody
 from .harness import Harness
 
-BOTH: Amounts = {"s1": 100.0, "s2": 50.0}
 WARM = "the freezer gets warm"
-
-
-async def act(
-    harness: Harness, name: str, context: Context | None = None, **fields: Any
-) -> Any:
-    """Say something of a dispatch."""
-    answer = await harness.hass.services.async_call(
-        DOMAIN, name, fields, blocking=True, return_response=True, context=context
-    )
-    await harness.settle()
-    return answer
 
 
 async def opt_out(harness: Harness, *site_ids: str, dispatch: str = "d1") -> Any:
@@ -38,24 +21,6 @@ async def opt_out(harness: Harness, *site_ids: str, dispatch: str = "d1") -> Any
     return await act(
         harness, "opt_out", dispatch_id=dispatch, site_ids=[*site_ids], reason=WARM
     )
-
-
-def notice(harness: Harness, dispatch: str = "d1") -> ir.IssueEntry | None:
-    """Return the repair notice about an opt-out."""
-    return ir.async_get(harness.hass).async_get_issue(
-        DOMAIN, f"opted_out_account_{dispatch}"
-    )
-
-
-def told(harness: Harness, act: str) -> list[Event[Any]]:
-    """Return the events of such acts from now on."""
-    return async_capture_events(harness.hass, f"{DOMAIN}_dispatch_{act}")
-
-
-async def during_a_dispatch(harness: Harness, **fields: Any) -> None:
-    """Begin in the middle of a dispatch at both sites."""
-    harness.publish(wire_dispatch("d1", at(-10), at(60), BOTH, **fields))
-    await harness.set_up()
 
 
 async def test_a_site_is_let_go_at_once_and_the_other_one_stays(
@@ -101,7 +66,7 @@ async def test_it_stays_so_through_polls_outages_restarts_and_updates(
 async def test_the_load_goes_down_again_if_one_opts_in_again(harness: Harness) -> None:
     await during_a_dispatch(harness)
     await opt_out(harness, "s1")
-    heard = told(harness, "opted_in")
+    heard = listen(harness, "opted_in")
     answer = await act(harness, "opt_in", dispatch_id="d1", reason="repaired")
     assert answer == {"dispatch_id": "d1", "sites": ["s1"]}
     assert harness.curtails("s1")
@@ -167,8 +132,8 @@ async def test_a_notice_says_until_the_end_that_voltus_has_to_be_called(
 
 async def test_who_and_why_is_told_and_on_record(harness: Harness) -> None:
     await during_a_dispatch(harness)
-    heard = told(harness, "opted_out")
-    context = Context(user_id=MockUser(is_owner=True).add_to_hass(harness.hass).id)
+    heard = listen(harness, "opted_out")
+    context = await somebody(harness)
     await act(
         harness, "opt_out", context, dispatch_id="d1", site_ids=["s1"], reason=WARM
     )
@@ -213,7 +178,7 @@ async def test_who_and_why_is_told_and_on_record(harness: Harness) -> None:
 async def test_to_opt_out_twice_tells_nothing_new(harness: Harness) -> None:
     await during_a_dispatch(harness)
     await opt_out(harness, "s1")
-    heard = told(harness, "opted_out")
+    heard = listen(harness, "opted_out")
     assert (await opt_out(harness, "s1"))["sites"] == []
     assert (await opt_out(harness))["sites"] == ["s2"]
     assert len(heard) == 1
@@ -241,17 +206,29 @@ async def test_what_is_not_there_is_refused(
 @pytest.mark.parametrize("name", ["opt_out", "opt_in"])
 async def test_only_administrators_let_go(harness: Harness, name: str) -> None:
     await during_a_dispatch(harness)
-    group = await harness.hass.auth.async_get_group(GROUP_ID_USER)
-    assert group
-    user = MockUser(groups=[group]).add_to_hass(harness.hass)
+    user = await somebody(harness, GROUP_ID_USER)
     with pytest.raises(Unauthorized):
-        await act(harness, name, Context(user_id=user.id), dispatch_id="d1")
+        await act(harness, name, user, dispatch_id="d1")
     assert harness.curtails("s1")
+
+
+async def test_the_states_are_written_when_the_action_is_done(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await during_a_dispatch(harness)
+    # As with thousands of sites: between any two of them others have their turn.
+    monkeypatch.setattr(
+        "custom_components.voltus.account.loop_share.AT_A_STRETCH", -1.0
+    )
+    fields = {"dispatch_id": "d1"}
+    await harness.hass.services.async_call(DOMAIN, "opt_out", fields, blocking=True)
+    assert not harness.curtails("s2")
+    assert not harness.curtails()
 
 
 async def test_a_reason_cannot_break_anything(harness: Harness) -> None:
     await during_a_dispatch(harness)
-    heard = told(harness, "opted_out")
+    heard = listen(harness, "opted_out")
     await act(harness, "opt_out", dispatch_id="d1", reason="\x00a\n" * 500)
     assert heard[0].data["reason"] == "a" * 255
 

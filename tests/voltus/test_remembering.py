@@ -13,7 +13,7 @@ from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import STORAGE_DIR
 import pytest
 
-from custom_components.voltus.aiovoltus.by_hand import ByHand, OptOut
+from custom_components.voltus.aiovoltus.by_hand import Acknowledgement, ByHand, OptOut
 from custom_components.voltus.aiovoltus.models import (
     Json,
     Meter,
@@ -67,7 +67,12 @@ MEMORY = Memory(
         new=frozenset({"s1"}),
         departed=frozenset({"s9"}),
     ),
-    by_hand=ByHand(opt_outs={("d1", "s1"): OptOut(NOON, "warm", "ana")}),
+    by_hand=ByHand(
+        opt_outs={("d1", "s1"): OptOut(NOON, "warm", "ana")},
+        acknowledgements={
+            ("d1", "s1"): Acknowledgement(NOON, at(-5), at(5), 7.5, "seen", "ana"),
+        },
+    ),
 )
 
 
@@ -344,7 +349,10 @@ def test_every_field_of_the_memory_is_read_by_its_type() -> None:
         unlogged=Unlogged(7, (row,)),
     )
     content = json.loads(json_bytes(_memory_json(memory, dispatch_as_json)))
-    nullable = ("listed", "first_missing", "told", "unlogged", "by_hand", "user_id")
+    nullable = (
+        *("listed", "first_missing", "told", "unlogged", "by_hand"),
+        *("user_id", "end_time", "commitment"),
+    )
     _assert_every_field_has_its_type(content, _memory, nullable)
 
 
@@ -376,6 +384,8 @@ def test_every_field_of_the_log_is_read_by_its_type() -> None:
             "dispatch_id": "d1",
             "test": False,
             "reason": "warm",
+            "note": "seen",
+            "after_seconds": 0.5,
             "user_id": "ana",
             "sites": ["s1"],
         },

@@ -671,6 +671,13 @@ def shape(value: object) -> object:
     return None
 
 
+async def acknowledged(harness: Harness) -> Mapping[str, Any]:
+    """Acknowledge the test dispatch, which has to be acted on for that."""
+    choose(harness, act_on_test_dispatches=True)
+    await harness.settle()
+    return await call(harness.hass, "acknowledge")
+
+
 async def test_the_answers_are_as_the_documentation_shows_them(
     harness: Harness,
 ) -> None:
@@ -685,6 +692,7 @@ async def test_the_answers_are_as_the_documentation_shows_them(
         ran,
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await acknowledged(harness),
         await call(harness.hass, "opt_out", dispatch_id=created["dispatch_id"]),
         await call(harness.hass, "save_states", scope="pump", entity_id=[PUMP]),
         await call(harness.hass, "restore_states", scope="pump"),

@@ -4,13 +4,13 @@ It is kept by dispatch and site, for as long as the dispatch is known and names 
 a site that was taken off a dispatch and comes back to it comes as a new one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import final
 
-from .models import Dispatch
+from .models import Dispatch, DispatchSite
 
 type DispatchAndSite = tuple[str, str]
 """The ids of a dispatch and of a site that it names."""
@@ -19,6 +19,7 @@ type DispatchAndSite = tuple[str, str]
 class OperatorAct(StrEnum):
     """What an operator can say of a dispatch."""
 
+    ACKNOWLEDGED = "acknowledged"
     OPTED_OUT = "opted_out"
     OPTED_IN = "opted_in"
 
@@ -38,10 +39,71 @@ class OptOut:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """That somebody has seen what a dispatch asks of a site, as it was then.
+
+    `commitment` is in kW, None for the full plan. `user_id` is as in an opt-out.
+    """
+
+    at: datetime
+    start_time: datetime
+    end_time: datetime | None
+    commitment: float | None
+    note: str = ""
+    user_id: str | None = None
+
+    def covers(self, dispatch: Dispatch, site: DispatchSite) -> bool:
+        """Whether a version has the same times, and asks for no more."""
+        times = dispatch.start_time, dispatch.end_time
+        more = self.commitment is not None and (
+            site.commitment is None or site.commitment > self.commitment
+        )
+        return times == (self.start_time, self.end_time) and not more
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ByHand:
     """All that is in force of it. It is replaced when it changes, and only then."""
 
     opt_outs: Mapping[DispatchAndSite, OptOut] = field(default_factory=dict, hash=False)
+    acknowledgements: Mapping[DispatchAndSite, Acknowledgement] = field(
+        default_factory=dict, hash=False
+    )
+
+    def acknowledged(
+        self, dispatches: Mapping[str, Dispatch]
+    ) -> frozenset[DispatchAndSite]:
+        """Return of what is called on that which somebody has seen as it is now."""
+        return frozenset(
+            (dispatch_id, site_id)
+            for (dispatch_id, site_id), seen in self.acknowledgements.items()
+            for site in dispatches[dispatch_id].sites
+            if site.id == site_id and seen.covers(dispatches[dispatch_id], site)
+        )
+
+    def acknowledge(
+        self,
+        dispatch: Dispatch,
+        site_ids: Collection[str],
+        now: datetime,
+        note: str = "",
+        user_id: str | None = None,
+    ) -> ByHand:
+        """Note that somebody has seen what a dispatch asks of these sites now."""
+        new = {
+            (dispatch.id, site.id): Acknowledgement(
+                at=now,
+                start_time=dispatch.start_time,
+                end_time=dispatch.end_time,
+                commitment=site.commitment,
+                note=note,
+                user_id=user_id,
+            )
+            for site in dispatch.sites
+            if site.id in site_ids
+        }
+        return replace(self, acknowledgements={**self.acknowledgements, **new})
 
     def opt_out(
         self, dispatch_id: str, site_ids: Iterable[str], opt_out: OptOut
@@ -53,16 +115,25 @@ class ByHand:
     def opt_in(self, dispatch_id: str, site_ids: Iterable[str]) -> ByHand:
         """Take it back for sites."""
         over = {(dispatch_id, site_id) for site_id in site_ids}
-        left = {pair: each for pair, each in self.opt_outs.items() if pair not in over}
-        return replace(self, opt_outs=left)
+        return replace(self, opt_outs=_without(self.opt_outs, over))
 
     def kept(self, dispatches: Mapping[str, Dispatch]) -> ByHand:
         """Return what is left of it once these are known: itself if that is all."""
-        opt_outs = {
-            (dispatch_id, site_id): opt_out
-            for (dispatch_id, site_id), opt_out in self.opt_outs.items()
-            if dispatch_id in dispatches and dispatches[dispatch_id].names(site_id)
+        over = {
+            (dispatch_id, site_id)
+            for dispatch_id, site_id in (*self.opt_outs, *self.acknowledgements)
+            if dispatch_id not in dispatches
+            or not dispatches[dispatch_id].names(site_id)
         }
-        if len(opt_outs) == len(self.opt_outs):
+        if not over:
             return self
-        return replace(self, opt_outs=opt_outs)
+        return ByHand(
+            opt_outs=_without(self.opt_outs, over),
+            acknowledgements=_without(self.acknowledgements, over),
+        )
+
+
+def _without[T](
+    said: Mapping[DispatchAndSite, T], over: Collection[DispatchAndSite]
+) -> dict[DispatchAndSite, T]:
+    return {pair: each for pair, each in said.items() if pair not in over}

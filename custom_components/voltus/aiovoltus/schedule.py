@@ -63,7 +63,8 @@ class CurtailmentChange(StrEnum):
 class Policy:
     """What the operator has chosen to act on, and how long before a start.
 
-    `opted_out` has the ids of dispatches and sites that were let go of by hand.
+    Of dispatches and sites, `opted_out` are those that were let go of by hand, and
+    `acknowledged` those that somebody has seen.
     """
 
     lead_time: timedelta = timedelta(0)
@@ -71,6 +72,7 @@ class Policy:
     offline_hold: timedelta = timedelta(hours=4)
     ignored_sites: frozenset[str] = frozenset()
     opted_out: frozenset[DispatchAndSite] = frozenset()
+    acknowledged: frozenset[DispatchAndSite] = frozenset()
 
     def sites(self, dispatch: Dispatch) -> list[str]:
         """Return the sites that the dispatch, whatever its status, may curtail."""
@@ -97,7 +99,8 @@ class Curtailment:
     states no amount (which asks for the full plan). `end` is when the curtailment of
     now is over; None when idle or not known yet. `by_dispatch` has the amount of each
     dispatch that holds now; `test` is whether all of these are tests. `opted_out` are
-    the dispatches, not over yet, that would call on the site but for the operator.
+    the dispatches, not over yet, that would call on the site but for the operator;
+    `unacknowledged` those that do, now or later, and that nobody has seen.
     """
 
     phase: Phase = Phase.IDLE
@@ -107,6 +110,7 @@ class Curtailment:
     by_dispatch: Mapping[str, float | None] = field(default_factory=dict, hash=False)
     test: bool = False
     opted_out: frozenset[str] = frozenset()
+    unacknowledged: frozenset[str] = frozenset()
 
     @property
     def curtail(self) -> bool:
@@ -211,7 +215,7 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
     return Look(
         snapshot=snapshot,
         policy=policy,
-        curtailments=_curtailments(windows, _opted_out(live, policy), now),
+        curtailments=_curtailments(windows, _opted_out(live, policy), policy, now),
         released=released,
         open_ended=bool(expiries),
         until=_next_boundary(live, policy, expiries.values(), now),
@@ -352,6 +356,7 @@ def _opted_out(live: Iterable[Dispatch], policy: Policy) -> dict[str, frozenset[
 def _curtailments(
     windows: Mapping[str, list[_Window]],
     opted_out: Mapping[str, frozenset[str]],
+    policy: Policy,
     now: datetime,
 ) -> dict[str | None, Curtailment]:
     """Return what is asked of each site, and under None of the account."""
@@ -366,7 +371,7 @@ def _curtailments(
         if window.holds(now)
     }
     curtailments: dict[str | None, Curtailment] = {
-        site_id: _curtailment(site_id, each, amounts, now)
+        site_id: _curtailment(site_id, each, amounts, policy, now)
         for site_id, each in windows.items()
     }
     for site_id, ids in opted_out.items():
@@ -379,6 +384,7 @@ def _curtailment(
     site_id: str,
     windows: list[_Window],
     amounts: Mapping[str, Mapping[str, float | None]],
+    policy: Policy,
     now: datetime,
 ) -> Curtailment:
     """Return what is asked of a site; `amounts` are those of what holds, by site."""
@@ -394,6 +400,11 @@ def _curtailment(
         end=_end(windows, now) if holding else None,
         by_dispatch=by_dispatch,
         test=bool(holding) and all(dispatch.test for dispatch in holding),
+        unacknowledged=frozenset(
+            window.dispatch.id
+            for window in windows
+            if (window.dispatch.id, site_id) not in policy.acknowledged
+        ),
     )
 
 
@@ -414,6 +425,7 @@ def _account(sites: Collection[Curtailment], end: datetime | None) -> Curtailmen
         by_dispatch={i: total(amounts) for i, amounts in by_dispatch.items()},
         test=bool(curtailing) and all(site.test for site in curtailing),
         opted_out=frozenset().union(*(site.opted_out for site in sites)),
+        unacknowledged=frozenset().union(*(site.unacknowledged for site in sites)),
     )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..aiovoltus.by_hand import ByHand, OptOut
-from ..aiovoltus.models import parse_time
+from ..aiovoltus.by_hand import Acknowledgement, ByHand, DispatchAndSite, OptOut
+from ..aiovoltus.models import iso, parse_time
 from .encoding import typed
 
 
@@ -12,14 +12,25 @@ def by_hand_as_json(by_hand: ByHand) -> dict[str, Any]:
     return {
         "opt_outs": [
             {
-                "dispatch_id": dispatch_id,
-                "site_id": site_id,
+                **_named(pair),
                 "at": opt_out.at.isoformat(),
                 "reason": opt_out.reason,
                 "user_id": opt_out.user_id,
             }
-            for (dispatch_id, site_id), opt_out in by_hand.opt_outs.items()
-        ]
+            for pair, opt_out in by_hand.opt_outs.items()
+        ],
+        "acknowledgements": [
+            {
+                **_named(pair),
+                "at": seen.at.isoformat(),
+                "start_time": seen.start_time.isoformat(),
+                "end_time": iso(seen.end_time),
+                "commitment": seen.commitment,
+                "note": seen.note,
+                "user_id": seen.user_id,
+            }
+            for pair, seen in by_hand.acknowledgements.items()
+        ],
     }
 
 
@@ -27,12 +38,37 @@ def by_hand_from_json(content: dict[str, Any]) -> ByHand:
     """Read it back. Raises ValueError, KeyError or TypeError for anything else."""
     return ByHand(
         opt_outs={
-            (typed(str, item["dispatch_id"]), typed(str, item["site_id"])): OptOut(
+            _pair(item): OptOut(
                 parse_time(item["at"]), typed(str, item["reason"]), _user(item)
             )
             for item in typed(list, content["opt_outs"])
-        }
+        },
+        acknowledgements={
+            _pair(item): _acknowledgement(item)
+            for item in typed(list, content["acknowledgements"])
+        },
     )
+
+
+def _acknowledgement(item: dict[str, Any]) -> Acknowledgement:
+    end, commitment = item["end_time"], item["commitment"]
+    return Acknowledgement(
+        at=parse_time(item["at"]),
+        start_time=parse_time(item["start_time"]),
+        end_time=None if end is None else parse_time(end),
+        commitment=None if commitment is None else typed(float, commitment),
+        note=typed(str, item["note"]),
+        user_id=_user(item),
+    )
+
+
+def _named(pair: DispatchAndSite) -> dict[str, str]:
+    dispatch_id, site_id = pair
+    return {"dispatch_id": dispatch_id, "site_id": site_id}
+
+
+def _pair(item: dict[str, Any]) -> DispatchAndSite:
+    return typed(str, item["dispatch_id"]), typed(str, item["site_id"])
 
 
 def _user(item: dict[str, Any]) -> str | None:

@@ -44,6 +44,8 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "late_seconds": _optional(_number),
     "delay_seconds": _optional(_number),
     "reason": partial(typed, str),
+    "note": partial(typed, str),
+    "after_seconds": _number,
     "user_id": _optional(partial(typed, str)),
     "sites": texts,
     "dispatch_ids": texts,
@@ -209,7 +211,14 @@ def said_row(
     data: Mapping[str, Json], act: OperatorAct, site_ids: Iterable[str], now: datetime
 ) -> dict[str, Json]:
     """Return the row of what the operator has said, whose event data are `data`."""
-    kept = data.keys() & {"dispatch_id", "test", "reason", "user_id"}
+    kept = data.keys() & {
+        "dispatch_id",
+        "test",
+        "reason",
+        "note",
+        "after_seconds",
+        "user_id",
+    }
     return {
         "announced": now.isoformat(),
         "type": act.value,
