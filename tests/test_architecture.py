@@ -15,9 +15,10 @@ LIBRARY = f"{INTEGRATION}.aiovoltus"
 LIBRARY_MAY_IMPORT = {
     "errors": set[str](),
     "models": {"errors"},
-    "by_hand": {"models"},
-    "schedule": {"by_hand", "models"},
+    "schedule": {"models"},
     "reconcile": {"models", "schedule"},
+    "drills": {"models", "reconcile", "schedule"},
+    "by_hand": {"drills", "models", "schedule"},
     "backoff": set[str](),
     "clock_skew": set[str](),
     "webhooks": {"errors", "models"},
@@ -32,7 +33,7 @@ ROOMS_MAY_IMPORT = {
     "asking": {"account", "aiovoltus"},
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
-    "operating": {"aiovoltus", "announcing", "coordinator"},
+    "operating": {"aiovoltus", "announcing", "certification", "coordinator"},
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }

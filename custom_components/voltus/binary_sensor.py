@@ -46,6 +46,7 @@ BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
         attributes_fn=lambda curtailment: {
             "dispatch_ids": sorted(curtailment.by_dispatch),
             "test": curtailment.test,
+            "drill": curtailment.drill,
             "by_dispatch": dict(curtailment.by_dispatch),
             "opted_out": sorted(curtailment.opted_out),
         },

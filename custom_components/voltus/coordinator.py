@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import is_
 from typing import Final, NoReturn, final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -30,8 +29,9 @@ from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
 from .account.states import Place, States
 from .aiovoltus import reconcile
-from .aiovoltus.by_hand import ByHand
+from .aiovoltus.by_hand import ByHand, Heeded, heed
 from .aiovoltus.clock_skew import TOLERABLE_SKEW, ClockFloor
+from .aiovoltus.drills import next_publication
 from .aiovoltus.errors import (
     VoltusAuthError,
     VoltusError,
@@ -91,9 +91,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._memory = Memory(entry.data[CONF_URL])
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
-        self._chosen: Policy
         self._policy: Policy
-        self._heeded: tuple[object, object, object] | None = None
+        self._heeded: Heeded | None = None
         self.poll_interval: timedelta
         self._floor: ClockFloor | None = None
         self._began = self.now()
@@ -302,7 +301,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         before = self.sites
         self._use_entry()
         self._update_devices({**before, **self.sites})
-        self._look(self.now())
+        self._look(self.now(), write=True)
         self.config_entry.async_create_task(
             self.hass, self._drop_devices(), f"{self.name} devices"
         )
@@ -379,10 +378,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             return
         now = self._never_backwards(clock)
         self._looked_at = now
-        self._heed_by_hand()
-        changed = not self._still_true(now)
+        heeded = self._heed_by_hand(now)
+        changed = not self._still_true(heeded, now)
         if changed:
-            seen = look(self._memory.known, self._policy, now)
+            seen = self._seen(heeded, now)
             last: Look | None = self.data
             if last and self._once_more.holds_back(last, seen):
                 return
@@ -398,20 +397,20 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             self._remember(now)
             self._show_issues(now)
 
-    def _heed_by_hand(self) -> None:
-        """Act on what the operator has said, as far as dispatches still bear it out."""
-        dispatches = self._memory.known.dispatches
-        basis = self._chosen, dispatches, self._memory.by_hand
-        if self._heeded and all(map(is_, basis, self._heeded, strict=True)):
-            return
-        by_hand = self._memory.by_hand.kept(dispatches)
-        self._heeded = self._chosen, dispatches, by_hand
-        self._memory = replace(self._memory, by_hand=by_hand)
-        self._policy = replace(
-            self._chosen,
-            opted_out=frozenset(by_hand.opt_outs),
-            acknowledged=by_hand.acknowledged(dispatches),
-        )
+    def _heed_by_hand(self, now: datetime) -> Heeded:
+        """Lay what the operator has said beside what Voltus says."""
+        memory = self._memory
+        heeded = heed(memory.by_hand, memory.known, self._policy, now, self._heeded)
+        if heeded.by_hand is not memory.by_hand:
+            self._memory = replace(memory, by_hand=heeded.by_hand)
+        self._heeded = heeded
+        return heeded
+
+    def _seen(self, heeded: Heeded, now: datetime) -> Look:
+        """Look, and note when the next version of a drill begins to count."""
+        seen = look(heeded.snapshot, heeded.policy, now)
+        instants = seen.until, next_publication(heeded.by_hand.drills, now)
+        return replace(seen, until=min(filter(None, instants), default=None))
 
     async def _show(self) -> None:
         """Write the states of the last look, then tell what is new in it.
@@ -447,13 +446,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         if last and last.until and last.until <= now:
             self.recent.boundaries.append(Boundary(last.until, now))
 
-    def _still_true(self, now: datetime) -> bool:
+    def _still_true(self, heeded: Heeded, now: datetime) -> bool:
         """Whether the last look would come out the same now."""
         last: Look | None = self.data
         return (
             last is not None
-            and last.snapshot.dispatches is self._memory.known.dispatches
-            and last.policy is self._policy
+            and last.snapshot.dispatches is heeded.snapshot.dispatches
+            and last.policy is heeded.policy
             and not last.released
             and last.at <= now
             and (last.until is None or now < last.until)
@@ -523,11 +522,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
 
     def _opted_out(self) -> dict[str, list[str]]:
-        """Return the names of sites that are let go of, by dispatch."""
+        """Return the names of sites that are let go of, by dispatch of Voltus'."""
         names: dict[str, list[str]] = {}
         for site_id, site in self.all_sites.items():
             for dispatch_id in self.data.curtailment(site_id).opted_out:
-                names.setdefault(dispatch_id, []).append(site.name)
+                if dispatch_id in self.known.dispatches:
+                    names.setdefault(dispatch_id, []).append(site.name)
         return names
 
     def _skew(self, now: datetime) -> float | None:
@@ -540,7 +540,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         entry = self.config_entry
         self.name = entry.title
         self.poll_interval = self.update_interval = poll_interval(entry.options)
-        self._chosen = self._policy = policy(entry.options)
+        self._policy = policy(entry.options)
         self.conversation.use_key(entry.data[CONF_API_KEY])
 
     async def _drop_devices(self) -> None:

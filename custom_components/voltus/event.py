@@ -20,6 +20,7 @@ ATTRIBUTES = (
     "dispatch_id",
     "status",
     "test",
+    "drill",
     "actionable",
     "start_time",
     "end_time",

@@ -90,6 +90,7 @@ def _message(change: ChangeType, data: Data) -> str:
         return f"{VERBS[change]} a dispatch"
     marks = [
         *(["test"] if data["test"] else []),
+        *(["drill"] if data["drill"] else []),
         *([] if data["actionable"] else ["not acted on here"]),
     ]
     more = _details(data)

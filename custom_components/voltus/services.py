@@ -25,6 +25,7 @@ from .certification.course import Scenario
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
 from .operating.actions import acknowledge, opt_in, opt_out
+from .operating.drill import PATTERNS, start_drill, stop_drill
 from .reporting.queries import get_dispatches, get_log
 from .saved_states import ATTR_SCOPE, ATTR_TO, SavedStates
 
@@ -47,6 +48,7 @@ def _duration(value: object) -> timedelta:
 
 
 _ACCOUNT = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_KILOWATTS = vol.All(vol.Coerce(float), vol.Range(min=0, max=10**6))
 _PERIOD = {vol.Optional("start"): _instant, vol.Optional("end"): _instant}
 
 CREATE_TEST_DISPATCH_SCHEMA = vol.Schema(
@@ -64,9 +66,7 @@ RUN_SCENARIO_SCHEMA = vol.Schema(
         vol.Optional("length"): _duration,
         vol.Optional("gap"): _duration,
         vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
-        vol.Optional("commitment"): vol.All(
-            vol.Coerce(float), vol.Range(min=0, max=10**6)
-        ),
+        vol.Optional("commitment"): _KILOWATTS,
     }
 )
 GET_DISPATCHES_SCHEMA = vol.Schema(
@@ -80,6 +80,17 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
 )
+START_DRILL_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("pattern"): vol.All(vol.Coerce(Scenario), vol.In(PATTERNS)),
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional("start_time"): _instant,
+        vol.Optional("duration"): _duration,
+        vol.Optional("commitment"): _KILOWATTS,
+    }
+)
+STOP_DRILL_SCHEMA = vol.Schema({**_ACCOUNT})
 ACKNOWLEDGE_SCHEMA = vol.Schema(
     {
         **_ACCOUNT,
@@ -123,7 +134,12 @@ async def async_setup_services(hass: HomeAssistant) -> None:
             schema,
             SupportsResponse.OPTIONAL,
         )
-    for say, schema in ((opt_out, OPT_SCHEMA), (opt_in, OPT_SCHEMA)):
+    for say, schema in (
+        (start_drill, START_DRILL_SCHEMA),
+        (stop_drill, STOP_DRILL_SCHEMA),
+        (opt_out, OPT_SCHEMA),
+        (opt_in, OPT_SCHEMA),
+    ):
         async_register_admin_service(
             hass,
             DOMAIN,

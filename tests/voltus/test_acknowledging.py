@@ -107,6 +107,7 @@ async def test_who_when_and_after_how_long_is_told_and_on_record(
         "type": "acknowledged",
         "dispatch_id": "d1",
         "test": False,
+        "drill": False,
         "sites": ["s1", "s2"],
         **said,
     }

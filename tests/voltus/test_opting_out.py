@@ -144,6 +144,7 @@ async def test_who_and_why_is_told_and_on_record(harness: Harness) -> None:
         "device_id": harness.device(),
         "dispatch_id": "d1",
         "test": False,
+        "drill": False,
         "start_time": at(-10).isoformat(),
         "end_time": at(60).isoformat(),
         "sites": [
@@ -167,6 +168,7 @@ async def test_who_and_why_is_told_and_on_record(harness: Harness) -> None:
         "type": "opted_out",
         "dispatch_id": "d1",
         "test": False,
+        "drill": False,
         "reason": WARM,
         "user_id": context.user_id,
         "sites": ["s1"],

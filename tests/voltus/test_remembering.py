@@ -72,6 +72,7 @@ MEMORY = Memory(
         acknowledgements={
             ("d1", "s1"): Acknowledgement(NOON, at(-5), at(5), 7.5, "seen", "ana"),
         },
+        drills=(replace(dispatch("drill-1", received=at(-9)), drill=True),),
     ),
 )
 

@@ -506,6 +506,7 @@ async def test_all_that_voltus_says_is_answered_and_what_it_means_here(
         "status": "scheduled",
         "actionable": True,
         "withdrawn": False,
+        "drill": False,
         "received": NOON.isoformat(),
         "sites": [
             {
@@ -587,6 +588,7 @@ async def test_the_log_has_every_change_with_its_moments_and_delays(
         "dispatch_id": "d1",
         "status": "active",
         "test": False,
+        "drill": False,
         "actionable": True,
         "start_time": at(1).isoformat(),
         "end_time": at(5).isoformat(),
@@ -692,6 +694,8 @@ async def test_the_answers_are_as_the_documentation_shows_them(
         ran,
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await call(harness.hass, "start_drill"),
+        await call(harness.hass, "stop_drill"),
         await acknowledged(harness),
         await call(harness.hass, "opt_out", dispatch_id=created["dispatch_id"]),
         await call(harness.hass, "save_states", scope="pump", entity_id=[PUMP]),

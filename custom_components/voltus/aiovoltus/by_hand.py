@@ -1,7 +1,7 @@
 """What the operator has said of single dispatches, which Voltus is never told.
 
-It is kept by dispatch and site, for as long as the dispatch is known and names the site:
-a site that was taken off a dispatch and comes back to it comes as a new one.
+Of dispatches and sites it is kept for as long as the dispatch is known and names the
+site: a site that was taken off a dispatch and comes back to it comes as a new one.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import final
 
-from .models import Dispatch, DispatchSite
-
-type DispatchAndSite = tuple[str, str]
-"""The ids of a dispatch and of a site that it names."""
+from .drills import Drills, beside, giving_way, remembered
+from .models import Dispatch, DispatchAndSite, DispatchSite, Snapshot
+from .schedule import Policy
 
 
 class OperatorAct(StrEnum):
@@ -70,6 +69,7 @@ class ByHand:
     acknowledgements: Mapping[DispatchAndSite, Acknowledgement] = field(
         default_factory=dict, hash=False
     )
+    drills: Drills = ()
 
     def acknowledged(
         self, dispatches: Mapping[str, Dispatch]
@@ -127,10 +127,68 @@ class ByHand:
         }
         if not over:
             return self
-        return ByHand(
+        return replace(
+            self,
             opt_outs=_without(self.opt_outs, over),
             acknowledgements=_without(self.acknowledgements, over),
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """What comes of `known` and the policy `chosen` by what was said by hand.
+
+    `snapshot` has the drills as well, `policy` the word on single dispatches.
+    """
+
+    known: Snapshot
+    chosen: Policy
+    by_hand: ByHand
+    snapshot: Snapshot
+    policy: Policy
+
+    def still_holds(self, known: Snapshot, chosen: Policy, by_hand: ByHand) -> bool:
+        """Whether nothing can have changed but how dispatches come to be known."""
+        return (
+            self.known.dispatches is known.dispatches
+            and self.chosen is chosen
+            and self.by_hand is by_hand
+            and not by_hand.drills
+        )
+
+
+def heed(
+    by_hand: ByHand,
+    known: Snapshot,
+    chosen: Policy,
+    now: datetime,
+    last: Heeded | None,
+) -> Heeded:
+    """Lay what was said by hand beside what is known and chosen, as it is at `now`.
+
+    What is the same as `last` time stays the same object.
+    """
+    if last and last.still_holds(known, chosen, by_hand):
+        return replace(last, known=known, snapshot=known)
+    drills = remembered(by_hand.drills, now)
+    if drills is not by_hand.drills:
+        by_hand = replace(by_hand, drills=drills)
+    snapshot = beside(known, drills, now)
+    by_hand = by_hand.kept(snapshot.dispatches)
+    policy = replace(
+        chosen,
+        opted_out=frozenset(by_hand.opt_outs),
+        acknowledged=by_hand.acknowledged(snapshot.dispatches),
+    )
+    left = giving_way(drills, known, policy, now)
+    if left is not drills:
+        return heed(replace(by_hand, drills=left), known, chosen, now, last)
+    if last and last.policy == policy:
+        policy = last.policy
+    if drills and last and last.snapshot.dispatches == snapshot.dispatches:
+        snapshot = replace(snapshot, dispatches=last.snapshot.dispatches)
+    return Heeded(known, chosen, by_hand, snapshot, policy)
 
 
 def _without[T](

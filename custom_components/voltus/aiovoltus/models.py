@@ -17,6 +17,8 @@ from dateutil.parser import isoparse
 
 from .errors import VoltusFormatError
 
+type DispatchAndSite = tuple[str, str]
+"""The ids of a dispatch and of a site that it names."""
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 LONGEST_LEAD_TIME = timedelta(hours=2)
@@ -108,7 +110,7 @@ class Dispatch:
 
     Times are UTC. Two versions are equal if their content is; `received` (when this
     version first reached us) does not count. `withdrawn` is our own conclusion from
-    lasting absence, and counts as content.
+    lasting absence, and counts as content. A `drill` is of our own making.
     """
 
     id: str
@@ -123,6 +125,7 @@ class Dispatch:
     metadata: Mapping[str, Json] | None = field(hash=False)
     received: datetime = field(compare=False)
     withdrawn: bool = False
+    drill: bool = False
 
     def names(self, site_id: str) -> bool:
         """Whether it calls on a site."""

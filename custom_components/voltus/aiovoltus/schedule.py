@@ -11,8 +11,7 @@ from enum import StrEnum
 from itertools import chain, takewhile
 from typing import final
 
-from .by_hand import DispatchAndSite
-from .models import Dispatch, Snapshot
+from .models import Dispatch, DispatchAndSite, Snapshot
 
 TOUCHING = timedelta(seconds=1)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -98,8 +97,8 @@ class Curtailment:
     `commitment` is in kW: 0 when not curtailing, None if a dispatch that holds now
     states no amount (which asks for the full plan). `end` is when the curtailment of
     now is over; None when idle or not known yet. `by_dispatch` has the amount of each
-    dispatch that holds now; `test` is whether all of these are tests. `opted_out` are
-    the dispatches, not over yet, that would call on the site but for the operator;
+    dispatch that holds now; `test` is whether all of these are tests, and `drill` drills.
+    `opted_out` are the dispatches, not over yet, that would call on the site but for the operator;
     `unacknowledged` those that do, now or later, and that nobody has seen.
     """
 
@@ -109,6 +108,7 @@ class Curtailment:
     end: datetime | None = None
     by_dispatch: Mapping[str, float | None] = field(default_factory=dict, hash=False)
     test: bool = False
+    drill: bool = False
     opted_out: frozenset[str] = frozenset()
     unacknowledged: frozenset[str] = frozenset()
 
@@ -206,7 +206,7 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
     expiries = {
         dispatch.id: hold_expiry(snapshot, dispatch, policy)
         for dispatch in live
-        if dispatch.end_time is None
+        if dispatch.end_time is None and not dispatch.drill
     }
     released = frozenset(
         dispatch_id for dispatch_id, expiry in expiries.items() if expiry <= now
@@ -400,6 +400,7 @@ def _curtailment(
         end=_end(windows, now) if holding else None,
         by_dispatch=by_dispatch,
         test=bool(holding) and all(dispatch.test for dispatch in holding),
+        drill=bool(holding) and all(dispatch.drill for dispatch in holding),
         unacknowledged=frozenset(
             window.dispatch.id
             for window in windows
@@ -424,6 +425,7 @@ def _account(sites: Collection[Curtailment], end: datetime | None) -> Curtailmen
         end=end if curtailing else None,
         by_dispatch={i: total(amounts) for i, amounts in by_dispatch.items()},
         test=bool(curtailing) and all(site.test for site in curtailing),
+        drill=bool(curtailing) and all(site.drill for site in curtailing),
         opted_out=frozenset().union(*(site.opted_out for site in sites)),
         unacknowledged=frozenset().union(*(site.unacknowledged for site in sites)),
     )

@@ -42,6 +42,7 @@ def announcement(
         "dispatch_id": dispatch.id,
         "status": change.status.value,
         "test": dispatch.test,
+        "drill": dispatch.drill,
         "authorized": dispatch.authorized,
         "actionable": _actionable(change, look.policy),
         "start_time": iso(dispatch.start_time),
@@ -97,6 +98,7 @@ def curtailment_announcement(
                 "curtailment_end": iso(curtailment.end),
                 "dispatch_ids": [*sorted(curtailment.by_dispatch)],
                 "test": curtailment.test,
+                "drill": curtailment.drill,
             }
             for site_id in sorted(site_ids)
             for curtailment in [look.curtailment(site_id)]
@@ -133,6 +135,7 @@ def said_announcement(
         "device_id": device_ids.get(None),
         "dispatch_id": dispatch.id,
         "test": dispatch.test,
+        "drill": dispatch.drill,
         "start_time": iso(dispatch.start_time),
         "end_time": iso(dispatch.end_time),
         "sites": [
@@ -214,7 +217,11 @@ def _changes(change: Change) -> dict[str, Json]:
 
 
 def _content(dispatch: Dispatch) -> dict[str, Json]:
-    return {**dispatch.as_wire(), "withdrawn": dispatch.withdrawn}
+    return {
+        **dispatch.as_wire(),
+        "withdrawn": dispatch.withdrawn,
+        "drill": dispatch.drill,
+    }
 
 
 def _seconds(since: datetime | None, until: datetime) -> float | None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..aiovoltus.by_hand import Acknowledgement, ByHand, DispatchAndSite, OptOut
-from ..aiovoltus.models import iso, parse_time
-from .encoding import typed
+from ..aiovoltus.by_hand import Acknowledgement, ByHand, OptOut
+from ..aiovoltus.models import DispatchAndSite, iso, parse_time
+from .encoding import dispatch_as_json, dispatch_from_json, typed
 
 
 def by_hand_as_json(by_hand: ByHand) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def by_hand_as_json(by_hand: ByHand) -> dict[str, Any]:
             }
             for pair, seen in by_hand.acknowledgements.items()
         ],
+        "drills": [dispatch_as_json(each) for each in by_hand.drills],
     }
 
 
@@ -47,6 +48,7 @@ def by_hand_from_json(content: dict[str, Any]) -> ByHand:
             _pair(item): _acknowledgement(item)
             for item in typed(list, content["acknowledgements"])
         },
+        drills=tuple(map(dispatch_from_json, typed(list, content["drills"]))),
     )
 
 

@@ -65,6 +65,7 @@ def dispatch_as_json(dispatch: Dispatch) -> dict[str, Any]:
         "wire": dispatch.as_wire(),
         "received": dispatch.received.isoformat(),
         "withdrawn": dispatch.withdrawn,
+        "drill": dispatch.drill,
     }
 
 
@@ -73,7 +74,11 @@ def dispatch_from_json(content: dict[str, Any]) -> Dispatch:
     dispatch = parse_dispatch(content["wire"], {}, parse_time(content["received"]), [])
     if dispatch is None:
         raise ValueError("not a dispatch")
-    return replace(dispatch, withdrawn=typed(bool, content["withdrawn"]))
+    return replace(
+        dispatch,
+        withdrawn=typed(bool, content["withdrawn"]),
+        drill=typed(bool, content.get("drill", False)),
+    )
 
 
 def _trace_as_json(trace: Trace) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "change_id": partial(typed, str),
     "status": partial(typed, str),
     "test": partial(typed, bool),
+    "drill": partial(typed, bool),
     "actionable": partial(typed, bool),
     "received": parse_time,
     "moment": _optional(parse_time),
@@ -168,6 +169,7 @@ def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str
         "dispatch_id",
         "status",
         "test",
+        "drill",
         "actionable",
         "start_time",
         "end_time",
@@ -214,6 +216,7 @@ def said_row(
     kept = data.keys() & {
         "dispatch_id",
         "test",
+        "drill",
         "reason",
         "note",
         "after_seconds",
