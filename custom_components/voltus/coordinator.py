@@ -105,7 +105,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             start=self._in_background,
             look=lambda: self._look(self.now()),
         )
-        self.states = States()
+        self.states = States(entry.entry_id)
         self.adding = asyncio.Lock()
         self._showing = asyncio.Lock()
         self._looked_at: datetime | None = None

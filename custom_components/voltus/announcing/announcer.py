@@ -9,6 +9,7 @@ from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
+from ..account.cause import dispatch_context
 from ..account.devices import device_id
 from ..account.loop_share import LoopShare
 from ..aiovoltus.models import Json, Snapshot
@@ -109,7 +110,11 @@ class Announcer:
             device_ids=self._device_ids(site.id for site in change.dispatch.sites),
         )
         async_dispatcher_send(self._hass, TOLD, change.type, data)
-        self._hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
+        self._hass.bus.async_fire(
+            f"{DOMAIN}_dispatch_{change.type}",
+            data,
+            context=dispatch_context(self._entry_id, change.dispatch.id),
+        )
         self._log.async_add(log_row(data, change, now), now)
 
     def _tell_curtailment_changes(
@@ -141,8 +146,10 @@ class Announcer:
                     entry_id=self._entry_id,
                     device_ids=self._device_ids(site_ids),
                 )
+                row = curtailment_row(change, site_ids, behind, now)
+                data["dispatch_ids"] = row["dispatch_ids"]
                 async_dispatcher_send(self._hass, TOLD, change, data)
-                self._log.async_add(curtailment_row(change, site_ids, behind, now), now)
+                self._log.async_add(row, now)
         return replace(told, curtailing=after)
 
     def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:
