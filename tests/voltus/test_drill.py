@@ -255,6 +255,26 @@ async def test_it_gives_way_to_a_real_one_and_the_site_stays_down(
     assert not harness.curtails("s1")
 
 
+async def test_that_it_gave_way_is_on_the_disk_before_anything_is_told(
+    harness: Harness,
+) -> None:
+    harness.publish(wire_dispatch("d1", at(5), at(7), BOTH))
+    await harness.set_up()
+    drill = await start(harness)
+    await harness.restart(harness.disk(), started=False)
+    await harness.move_to(at(5))
+    assert kinds(harness, drill) == ["created", "started"]
+    disk = harness.disk()
+    await harness.restart(disk)
+    await harness.move_to(at(7.05))
+    assert not harness.curtails("s1")
+    kept = disk["voltus.account"]["data"]["by_hand"]["drills"]
+    assert [each["received"] for each in kept] == [
+        NOON.isoformat(),
+        at(5).isoformat(),
+    ]
+
+
 async def test_it_gives_way_to_one_that_comes_without_notice(harness: Harness) -> None:
     await harness.set_up()
     await start(harness)
