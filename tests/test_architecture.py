@@ -17,6 +17,8 @@ LIBRARY_MAY_IMPORT = {
     "models": {"errors"},
     "schedule": {"models"},
     "reconcile": {"models", "schedule"},
+    "drills": {"models", "reconcile", "schedule"},
+    "by_hand": {"drills", "models", "schedule"},
     "backoff": set[str](),
     "clock_skew": set[str](),
     "webhooks": {"errors", "models"},
@@ -32,6 +34,7 @@ ROOMS_MAY_IMPORT = {
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
     "loads": {"account", "aiovoltus", "remembering"},
+    "operating": {"aiovoltus", "announcing", "certification", "coordinator"},
     "remembering": {"aiovoltus", "certification"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }
@@ -45,7 +48,7 @@ PURE = (
 )
 """Modules of the shell that know nothing of Home Assistant."""
 
-PLATFORMS = ("binary_sensor", "sensor", "event", "calendar")
+PLATFORMS = ("binary_sensor", "button", "sensor", "event", "calendar")
 WINDOWS = (
     "condition",
     "diagnostics",

@@ -18,6 +18,7 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 
 from custom_components.voltus.account.options import DEFAULTS
+from custom_components.voltus.aiovoltus.by_hand import OperatorAct
 from custom_components.voltus.aiovoltus.models import Json, Snapshot
 from custom_components.voltus.aiovoltus.schedule import (
     ChangeType,
@@ -209,8 +210,9 @@ def test_every_field_of_an_action_is_listed(action: str) -> None:
 
 @pytest.mark.parametrize("page", [README, EVENTS], ids=lambda page: page.name)
 def test_all_events_are_listed(page: Path) -> None:
+    kinds = (*ChangeType, *OperatorAct)
     assert named(page, "Events") == {
-        *(f"{DOMAIN}_dispatch_{kind}" for kind in ChangeType),
+        *(f"{DOMAIN}_dispatch_{kind}" for kind in kinds),
         EVENT_FAILED,
         EVENT_TAKEN_OVER,
     }

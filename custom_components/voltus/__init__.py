@@ -21,7 +21,13 @@ from .remembering.files import async_forget
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (Platform.CALENDAR, Platform.EVENT, Platform.SENSOR, Platform.BINARY_SENSOR)
+PLATFORMS = (
+    Platform.CALENDAR,
+    Platform.EVENT,
+    Platform.BUTTON,
+    Platform.SENSOR,
+    Platform.BINARY_SENSOR,
+)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:

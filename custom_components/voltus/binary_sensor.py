@@ -34,12 +34,21 @@ BINARY_SENSORS: tuple[VoltusBinarySensorDescription, ...] = (
         is_on_fn=lambda curtailment: curtailment.phase is Phase.ACTIVE,
     ),
     VoltusBinarySensorDescription(
+        key="acknowledgement_pending",
+        is_on_fn=lambda curtailment: bool(curtailment.unacknowledged),
+        attributes_fn=lambda curtailment: {
+            "dispatch_ids": sorted(curtailment.unacknowledged)
+        },
+    ),
+    VoltusBinarySensorDescription(
         key="curtail",
         is_on_fn=lambda curtailment: curtailment.curtail,
         attributes_fn=lambda curtailment: {
             "dispatch_ids": sorted(curtailment.by_dispatch),
             "test": curtailment.test,
+            "drill": curtailment.drill,
             "by_dispatch": dict(curtailment.by_dispatch),
+            "opted_out": sorted(curtailment.opted_out),
         },
     ),
 )

@@ -142,6 +142,7 @@ def _event(dispatch: Dispatch, now: datetime) -> CalendarEvent:
         summary=(
             ("Cancelled: " if cancelled else "")
             + ("Test: " if dispatch.test else "")
+            + ("Drill: " if dispatch.drill else "")
             + (program.name if program and program.name else "Dispatch")
         ),
         description="\n".join(

@@ -13,7 +13,14 @@ from homeassistant.const import (
     CONF_WEBHOOK_ID,
     EVENT_HOMEASSISTANT_STOP,
 )
-from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Context,
+    Event,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
@@ -27,7 +34,9 @@ from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
 from .account.states import Place, States
 from .aiovoltus import reconcile
+from .aiovoltus.by_hand import ByHand, Heeded, heed
 from .aiovoltus.clock_skew import TOLERABLE_SKEW, ClockFloor
+from .aiovoltus.drills import next_publication
 from .aiovoltus.errors import (
     VoltusAuthError,
     VoltusError,
@@ -38,7 +47,8 @@ from .aiovoltus.models import (
     Snapshot,
 )
 from .aiovoltus.reconcile import KnownSites
-from .aiovoltus.schedule import Look, look
+from .aiovoltus.schedule import Look, Policy, look
+from .announcing.announcement import Said
 from .announcing.announcer import Announcer
 from .asking.conversation import Conversation
 from .asking.once_more import OnceMore
@@ -88,6 +98,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
         self.push = Push(hass, entry, self.conversation, self.async_update_listeners)
+        self._policy: Policy
+        self._heeded: Heeded | None = None
+        self.poll_interval: timedelta
         self._floor: ClockFloor | None = None
         self._began = self.now()
         self._once_more = OnceMore(
@@ -99,7 +112,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             start=self._in_background,
             look=lambda: self._look(self.now()),
         )
-        self.states = States()
+        self.states = States(entry.entry_id)
         self.adding = asyncio.Lock()
         self._showing = asyncio.Lock()
         self._looked_at: datetime | None = None
@@ -133,6 +146,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def known_sites(self) -> KnownSites:
         """The sites that are known, and how they come to be."""
         return self._memory.known_sites
+
+    @property
+    def by_hand(self) -> ByHand:
+        """What the operator has said of dispatches."""
+        return self._memory.by_hand
 
     @property
     def lead_time(self) -> timedelta:
@@ -267,6 +285,18 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """Whether an entry says nothing that is not in force."""
         return self._applied == _settings(entry)
 
+    @callback
+    def async_take_word(
+        self, by_hand: ByHand, said: Iterable[Said], context: Context
+    ) -> None:
+        """Take in all that the operator has said, act on it, and tell what is new."""
+        now = self.now()
+        self._memory = replace(self._memory, by_hand=by_hand)
+        self._look(now)
+        for each in said:
+            self._announcer.async_tell_said(each, self.data, now, context)
+        self._remember(now)
+
     async def async_save(self) -> None:
         """Write everything that outlives us, once what is being told is told."""
         async with self._showing:
@@ -284,7 +314,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         before = self.sites
         self._use_entry()
         self._update_devices({**before, **self.sites})
-        self._look(self.now())
+        self._look(self.now(), write=True)
         self.config_entry.async_create_task(
             self.hass, self._drop_devices(), f"{self.name} devices"
         )
@@ -365,9 +395,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             return
         now = self._never_backwards(clock)
         self._looked_at = now
-        changed = not self._still_true(now)
+        heeded = self._heed_by_hand(now)
+        changed = not self._still_true(heeded, now)
         if changed:
-            seen = look(self._memory.known, self._policy, now)
+            seen = self._seen(heeded, now)
             last: Look | None = self.data
             if last and self._once_more.holds_back(last, seen):
                 # What comes meanwhile, such as another site's start, does not wait.
@@ -384,6 +415,21 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         else:
             self._remember(now)
             self._show_issues(now)
+
+    def _heed_by_hand(self, now: datetime) -> Heeded:
+        """Lay what the operator has said beside what Voltus says."""
+        memory = self._memory
+        heeded = heed(memory.by_hand, memory.known, self._policy, now, self._heeded)
+        if heeded.by_hand is not memory.by_hand:
+            self._memory = replace(memory, by_hand=heeded.by_hand)
+        self._heeded = heeded
+        return heeded
+
+    def _seen(self, heeded: Heeded, now: datetime) -> Look:
+        """Look, and note when the next version of a drill begins to count."""
+        seen = look(heeded.snapshot, heeded.policy, now)
+        instants = seen.until, next_publication(heeded.by_hand.drills, now)
+        return replace(seen, until=min(filter(None, instants), default=None))
 
     async def _show(self) -> None:
         """Write the states of the last look, then tell what is new in it.
@@ -419,13 +465,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         if last and last.until and last.until <= now:
             self.recent.boundaries.append(Boundary(last.until, now))
 
-    def _still_true(self, now: datetime) -> bool:
+    def _still_true(self, heeded: Heeded, now: datetime) -> bool:
         """Whether the last look would come out the same now."""
         last: Look | None = self.data
         return (
             last is not None
-            and last.snapshot.dispatches is self._memory.known.dispatches
-            and last.policy is self._policy
+            and last.snapshot.dispatches is heeded.snapshot.dispatches
+            and last.policy is heeded.policy
             and not last.released
             and last.at <= now
             and (last.until is None or now < last.until)
@@ -493,11 +539,21 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                 new_sites=[self.all_sites[each].name for each in self.new_sites],
                 skew=self._skew(now),
                 released=self.data.released,
+                opted_out=self._opted_out(),
                 refusals=self.conversation.unreadable,
                 push_unreachable=self.push.unreachable,
                 push_in_doubt=self.push.health.in_doubt,
             ),
         )
+
+    def _opted_out(self) -> dict[str, list[str]]:
+        """Return the names of sites that are let go of, by dispatch of Voltus'."""
+        names: dict[str, list[str]] = {}
+        for site_id, site in self.all_sites.items():
+            for dispatch_id in self.data.curtailment(site_id).opted_out:
+                if dispatch_id in self.known.dispatches:
+                    names.setdefault(dispatch_id, []).append(site.name)
+        return names
 
     def _skew(self, now: datetime) -> float | None:
         """Return by how many seconds our clock is wrong, None if it is not."""

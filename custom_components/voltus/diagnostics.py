@@ -20,6 +20,7 @@ from yarl import URL
 
 from .account.devices import identifier
 from .account.options import CONF_PUSH_URL, DEFAULTS, push_url
+from .aiovoltus.by_hand import ByHand
 from .aiovoltus.clock_skew import ClockSkew
 from .aiovoltus.models import Dispatch, Snapshot
 from .aiovoltus.schedule import Policy, status
@@ -113,6 +114,7 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             for dispatch in internal.memory.known.dispatches.values()
             if site_id is None or site_id in {site.id for site in dispatch.sites}
         ],
+        "by_hand": _by_hand(coordinator.by_hand, site_id),
         # What it said instead is in the log: it may be anything.
         "unreadable": [
             {"dispatch": refusal.dispatch_id, "field": refusal.field}
@@ -125,6 +127,32 @@ def _account(coordinator: VoltusCoordinator, site_id: str | None) -> dict[str, A
             {**asdict(each), "delay_seconds": each.delay_seconds}
             for each in coordinator.recent.boundaries
         ],
+    }
+
+
+def _by_hand(by_hand: ByHand, site_id: str | None) -> dict[str, Any]:
+    """Return what the operator has said, without the words; of one site or of all."""
+    return {
+        "drills": [
+            {"received": each.received, "wire": each.as_wire()}
+            for each in by_hand.drills
+            if site_id is None or each.names(site_id)
+        ],
+        **{
+            name: [
+                {
+                    "dispatch": dispatch_id,
+                    "site": each,
+                    "at": said[dispatch_id, each].at,
+                }
+                for dispatch_id, each in said
+                if site_id in (None, each)
+            ]
+            for name, said in (
+                ("opted_out", by_hand.opt_outs),
+                ("acknowledged", by_hand.acknowledgements),
+            )
+        },
     }
 
 
@@ -215,4 +243,6 @@ def _json(value: object, secrets: Iterable[str]) -> Any:  # noqa: ANN401 (JSON)
             return {_json(k, secrets): _json(v, secrets) for k, v in value.items()}
         case list() | tuple():
             return [_json(each, secrets) for each in value]
+        case frozenset():
+            return sorted(_json(each, secrets) for each in value)
     return value

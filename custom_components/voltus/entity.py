@@ -60,6 +60,13 @@ class CurtailmentEntity(VoltusEntity):
         self.entity_description = description
         self.coordinator_context = Place(site_id, last=description.key == "curtail")
 
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state as an effect of what has caused it."""
+        self.async_set_context(self.coordinator.states.new_context(self.site_id))
+        super()._handle_coordinator_update()
+
     @property
     def curtailment(self) -> Curtailment:
         """What is asked, as all entities of the site show it."""

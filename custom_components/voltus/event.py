@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account.cause import dispatch_context
 from .aiovoltus.schedule import ChangeType, CurtailmentChange
 from .announcing.announcer import TOLD
 from .coordinator import VoltusConfigEntry
@@ -20,6 +21,7 @@ ATTRIBUTES = (
     "dispatch_id",
     "status",
     "test",
+    "drill",
     "actionable",
     "start_time",
     "end_time",
@@ -57,6 +59,7 @@ class DispatchEvent(VoltusEntity, EventEntity):
         ours = data["entry_id"] == self.coordinator.config_entry.entry_id
         if not ours or isinstance(kind, CurtailmentChange):
             return
+        self.async_set_context(dispatch_context(data["entry_id"], data["dispatch_id"]))
         self._trigger_event(kind.value, {key: data[key] for key in ATTRIBUTES})
         self.async_write_ha_state()
 

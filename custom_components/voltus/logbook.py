@@ -16,6 +16,7 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.dt import utcnow
 
+from .aiovoltus.by_hand import OperatorAct
 from .aiovoltus.schedule import ChangeType
 from .announcing.wording import kilowatts, listed, moment
 from .const import DOMAIN
@@ -29,6 +30,11 @@ VERBS: Mapping[ChangeType, str] = {
     ChangeType.STARTED: "started",
     ChangeType.ENDED: "ended",
     ChangeType.CANCELLED: "cancelled",
+}
+ACTS: Mapping[OperatorAct, str] = {
+    OperatorAct.ACKNOWLEDGED: "had {dispatch} acknowledged for {sites}",
+    OperatorAct.OPTED_OUT: "no longer curtails {sites} for {dispatch}",
+    OperatorAct.OPTED_IN: "curtails {sites} for {dispatch} again",
 }
 REASONS: Mapping[str, str] = {
     "unauthorized": "no longer authorized",
@@ -51,17 +57,17 @@ def async_describe_events(
     hass: HomeAssistant,
     async_describe_event: Callable[[str, str, Callable[[Event], dict[str, Any]]], None],
 ) -> None:
-    """Describe the five events of dispatches, and those of loads."""
+    """Describe the events of dispatches, of the operator's acts, and of loads."""
 
-    def describe(change: ChangeType) -> Callable[[Event], dict[str, Any]]:
+    def describe(told: ChangeType | OperatorAct) -> Callable[[Event], dict[str, Any]]:
         @callback
         def entry(event: Event) -> dict[str, Any]:
-            return _entry(hass, change, event.data)
+            return _entry(hass, told, event.data)
 
         return entry
 
-    for change in ChangeType:
-        async_describe_event(DOMAIN, f"{DOMAIN}_dispatch_{change}", describe(change))
+    for told in (*ChangeType, *OperatorAct):
+        async_describe_event(DOMAIN, f"{DOMAIN}_dispatch_{told}", describe(told))
 
     @callback
     def failed(event: Event) -> dict[str, Any]:
@@ -85,13 +91,19 @@ def _load_entry(hass: HomeAssistant, event: Event, message: str) -> dict[str, An
     }
 
 
-def _entry(hass: HomeAssistant, change: ChangeType, data: Data) -> dict[str, Any]:
+def _entry(
+    hass: HomeAssistant, told: ChangeType | OperatorAct, data: Data
+) -> dict[str, Any]:
     entry_id = str(data.get("entry_id"))
     entry = hass.config_entries.async_get_entry(entry_id)
     return {
         # The entry may be gone by now.
         LOGBOOK_ENTRY_NAME: entry.title if entry else "Voltus",
-        LOGBOOK_ENTRY_MESSAGE: _message(change, data),
+        LOGBOOK_ENTRY_MESSAGE: (
+            _message(told, data)
+            if isinstance(told, ChangeType)
+            else _act_message(told, data)
+        ),
         LOGBOOK_ENTRY_ENTITY_ID: er.async_get(hass).async_get_entity_id(
             "event", DOMAIN, f"{entry_id}_dispatch"
         ),
@@ -104,6 +116,7 @@ def _message(change: ChangeType, data: Data) -> str:
         return f"{VERBS[change]} a dispatch"
     marks = [
         *(["test"] if data["test"] else []),
+        *(["drill"] if data["drill"] else []),
         *([] if data["actionable"] else ["not acted on here"]),
     ]
     more = _details(data)
@@ -114,6 +127,20 @@ def _message(change: ChangeType, data: Data) -> str:
         + (f" ({', '.join(marks)})" if marks else "")
         + (f": {more}" if more else "")
     )
+
+
+def _act_message(act: OperatorAct, data: Data) -> str:
+    """Return what the operator has said; the recorder drops data of more than 32 KB."""
+    if not data:
+        return ACTS[act].format(sites="sites", dispatch="a dispatch")
+    said = ACTS[act].format(
+        sites=listed([site["name"] for site in data["sites"]]),
+        dispatch=f"dispatch {data['dispatch_id']}",
+    )
+    if "after_seconds" in data:
+        said += f" after {data['after_seconds']:.0f} s"
+    words = data.get("reason") or data.get("note")
+    return f"{said}: {words}" if words else said
 
 
 def _details(data: Data) -> str:

@@ -23,8 +23,10 @@ from .aiovoltus.schedule import Status
 from .certification.actions import create_test_dispatch, run_scenario, test_push
 from .certification.course import Scenario
 from .const import DOMAIN
-from .coordinator import VoltusConfigEntry
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
 from .loads.actions import async_setup_load_actions
+from .operating.actions import acknowledge, opt_in, opt_out
+from .operating.drill import PATTERNS, start_drill, stop_drill
 from .reporting.queries import get_dispatches, get_log
 
 
@@ -46,6 +48,7 @@ def _duration(value: object) -> timedelta:
 
 
 _ACCOUNT = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_KILOWATTS = vol.All(vol.Coerce(float), vol.Range(min=0, max=10**6))
 _PERIOD = {vol.Optional("start"): _instant, vol.Optional("end"): _instant}
 
 CREATE_TEST_DISPATCH_SCHEMA = vol.Schema(
@@ -63,9 +66,7 @@ RUN_SCENARIO_SCHEMA = vol.Schema(
         vol.Optional("length"): _duration,
         vol.Optional("gap"): _duration,
         vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
-        vol.Optional("commitment"): vol.All(
-            vol.Coerce(float), vol.Range(min=0, max=10**6)
-        ),
+        vol.Optional("commitment"): _KILOWATTS,
     }
 )
 TEST_PUSH_SCHEMA = vol.Schema(_ACCOUNT)
@@ -79,6 +80,32 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 )
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
+)
+START_DRILL_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("pattern"): vol.All(vol.Coerce(Scenario), vol.In(PATTERNS)),
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional("start_time"): _instant,
+        vol.Optional("duration"): _duration,
+        vol.Optional("commitment"): _KILOWATTS,
+    }
+)
+STOP_DRILL_SCHEMA = vol.Schema({**_ACCOUNT})
+ACKNOWLEDGE_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("dispatch_id"): cv.string,
+        vol.Optional("note"): cv.string,
+    }
+)
+OPT_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Required("dispatch_id"): cv.string,
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional("reason"): cv.string,
+    }
 )
 
 
@@ -97,6 +124,27 @@ async def async_setup_services(hass: HomeAssistant) -> None:
             schema,
             SupportsResponse.OPTIONAL,
         )
+    for say, schema in (
+        (start_drill, START_DRILL_SCHEMA),
+        (stop_drill, STOP_DRILL_SCHEMA),
+        (opt_out, OPT_SCHEMA),
+        (opt_in, OPT_SCHEMA),
+    ):
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            say.__name__,
+            _by_operator(say),
+            schema,
+            SupportsResponse.OPTIONAL,
+        )
+    hass.services.async_register(
+        DOMAIN,
+        acknowledge.__name__,
+        _by_operator(acknowledge),
+        ACKNOWLEDGE_SCHEMA,
+        SupportsResponse.OPTIONAL,
+    )
     for ask, schema in (
         (get_dispatches, GET_DISPATCHES_SCHEMA),
         (get_log, GET_LOG_SCHEMA),
@@ -113,10 +161,27 @@ def _for_account(
     """Have something done for the account that is named, or the only one there is."""
 
     async def handle(call: ServiceCall) -> ServiceResponse:
-        fields = dict(call.data)
-        entry: VoltusConfigEntry = async_get_config_entry(
-            call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
-        )
-        return await act(entry.runtime_data, **fields)
+        account, fields = _account_and_fields(call)
+        return await act(account, **fields)
 
     return handle
+
+
+def _by_operator(
+    say: Callable[..., Coroutine[Any, Any, ServiceResponse]],
+) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
+    """Have something said likewise, as the word of whoever calls."""
+
+    async def handle(call: ServiceCall) -> ServiceResponse:
+        account, fields = _account_and_fields(call)
+        return await say(account, call.context, **fields)
+
+    return handle
+
+
+def _account_and_fields(call: ServiceCall) -> tuple[VoltusCoordinator, dict[str, Any]]:
+    fields = dict(call.data)
+    entry: VoltusConfigEntry = async_get_config_entry(
+        call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
+    )
+    return entry.runtime_data, fields

@@ -24,6 +24,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
+from .account.cause import caused_by
 from .account.devices import device_id
 from .aiovoltus.schedule import ChangeType, CurtailmentChange, total
 from .announcing.announcer import TOLD
@@ -111,7 +112,8 @@ class VoltusTrigger(Trigger):
                 if did_not_trigger:
                     did_not_trigger(NotTriggeredInfo(reason, variables))
                 return
-            run_action(variables, self._describe(variables))
+            context = caused_by(data["entry_id"], self._behind(data))
+            run_action(variables, self._describe(variables), context)
 
         return async_dispatcher_connect(self._hass, TOLD, hear)
 
@@ -120,6 +122,10 @@ class VoltusTrigger(Trigger):
         self, data: Mapping[str, Any], devices: Collection[str]
     ) -> dict[str, Any] | None:
         """Return what the automation gets to know; None if it is not concerned."""
+
+    @abstractmethod
+    def _behind(self, data: Mapping[str, Any]) -> list[str]:
+        """Return the dispatches that have caused it."""
 
     @abstractmethod
     def _describe(self, variables: Mapping[str, Any]) -> str:
@@ -154,6 +160,10 @@ class CurtailmentTrigger(VoltusTrigger):
         }
 
     @override
+    def _behind(self, data: Mapping[str, Any]) -> list[str]:
+        return [*data["dispatch_ids"]]
+
+    @override
     def _describe(self, variables: Mapping[str, Any]) -> str:
         return f"curtailment {self._verb} at {_names(variables['sites'])}"
 
@@ -177,6 +187,10 @@ class DispatchTrigger(VoltusTrigger):
             *(device_id(self._hass, data["entry_id"], site_id) for site_id in removed),
         }
         return None if concerned.isdisjoint(devices) else dict(data)
+
+    @override
+    def _behind(self, data: Mapping[str, Any]) -> list[str]:
+        return [data["dispatch_id"]]
 
     @override
     def _describe(self, variables: Mapping[str, Any]) -> str:

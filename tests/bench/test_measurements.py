@@ -46,7 +46,7 @@ async def test_large_answers_are_taken_in_while_a_clock_ticks() -> None:
 async def test_as_many_sensors_are_set_up_bare_as_by_us() -> None:
     result = await scale.measure({1: 1, 2: 1}, weighed=2)
 
-    assert [size.entities for size in result.sizes] == [17, 23]
+    assert [size.entities for size in result.sizes] == [21, 29]
     assert "set-up per entity, 2 sites" in told(result)
 
 

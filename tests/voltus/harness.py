@@ -28,6 +28,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from custom_components.voltus.account.devices import device_id
+from custom_components.voltus.aiovoltus.by_hand import OperatorAct
 from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.const import DOMAIN
 from sandbox.scenario import State as ScenarioState
@@ -37,6 +38,8 @@ from tests.builders import NOON
 KEY = "sandbox-key"
 EVENTS = ("created", "updated", "started", "ended", "cancelled")
 PLATFORM_OF = {
+    "acknowledge": "button",
+    "acknowledgement_pending": "binary_sensor",
     "connection": "binary_sensor",
     "curtail": "binary_sensor",
     "dispatch": "event",
@@ -60,9 +63,9 @@ class Harness:
     written: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Listen for all five events, and for every state, from the beginning."""
+        """Listen for all events of dispatches, and for every state, from the beginning."""
         self.hass.bus.async_listen(EVENT_STATE_CHANGED, self._see)
-        for kind in EVENTS:
+        for kind in (*EVENTS, *OperatorAct):
             self.hass.bus.async_listen(f"{DOMAIN}_dispatch_{kind}", self._hear)
 
     @callback

@@ -80,7 +80,51 @@ class Lag:
     answers: tuple[bool, ...]
 
 
-type Act = Publish | Break | Choose | Restart | Suspend | Poll | Withdraw | Lag
+@dataclass(frozen=True)
+class StartDrill:
+    """The operator rehearses after a pattern, so many seconds from now, for so long."""
+
+    pattern: str
+    sites: tuple[str, ...]
+    ahead: float
+    length: int
+
+
+@dataclass(frozen=True)
+class StopDrill:
+    """The operator ends the drill, if there is one."""
+
+
+@dataclass(frozen=True)
+class Opt:
+    """The operator lets go of sites of a dispatch (None: of the drill), or opts in."""
+
+    dispatch: str | None
+    sites: tuple[str, ...]
+    out: bool
+
+
+@dataclass(frozen=True)
+class Acknowledge:
+    """Somebody has seen a dispatch, or (None) all of them."""
+
+    dispatch: str | None
+
+
+type Act = (
+    Publish
+    | Break
+    | Choose
+    | Restart
+    | Suspend
+    | Poll
+    | Withdraw
+    | Lag
+    | StartDrill
+    | StopDrill
+    | Opt
+    | Acknowledge
+)
 
 
 @dataclass(frozen=True)
@@ -377,6 +421,30 @@ class _Author:
         some = self.random.randint(1, 8)
         return Lag(tuple(self.random.random() < 0.6 for _ in range(some)))
 
+    def start_drill(self) -> StartDrill:
+        chance = self.random
+        return StartDrill(
+            chance.choice(
+                ("basic", "ancillary_services", "two_dispatches", "cancelled")
+            ),
+            tuple(chance.sample(SITES[:2], chance.choice((1, 1, 2)))),
+            chance.choice((0, 0, chance.uniform(1, 300))),
+            chance.randint(10, 400),
+        )
+
+    def stop_drill(self) -> StopDrill:
+        return StopDrill()
+
+    def opt(self) -> Opt:
+        """Choose a dispatch, rather one of the last, or the drill; and some sites of it."""
+        name = self.random.choice([*[*self.drafts][-3:], None])
+        named = [*self.drafts[name].sites] if name else ["s1"]
+        some = self.random.sample(named, self.random.randint(1, len(named)))
+        return Opt(name, tuple(some), out=self.random.random() < 0.7)
+
+    def acknowledge(self) -> Acknowledge:
+        return Acknowledge(self.random.choice([*self.drafts, None, None]))
+
 
 _CHOICES: Mapping[Callable[[_Author], Act | None], float] = {
     _Author.create: 4,
@@ -392,6 +460,10 @@ _CHOICES: Mapping[Callable[[_Author], Act | None], float] = {
     _Author.poll: 3,
     _Author.withdraw: 0.5,
     _Author.lag: 2,
+    _Author.start_drill: 4,
+    _Author.stop_drill: 0.7,
+    _Author.opt: 4,
+    _Author.acknowledge: 2,
 }
 _CHANGES: Mapping[Callable[[_Author, _Draft], None], float] = {
     _Author.move_start: 2,

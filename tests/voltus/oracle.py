@@ -35,6 +35,7 @@ class Version:
     sites: Mapping[str, Site]
     metadata: object
     withdrawn: bool = False
+    drill: bool = False
 
     def is_older_than(self, other: Version) -> bool:
         """Whether it has a lower number; without one nobody can tell."""
@@ -75,10 +76,59 @@ class Options:
     ignored_sites: frozenset[str] = frozenset()
     poll_interval: timedelta = timedelta(seconds=30)
 
-    def passes(self, version: Version) -> bool:
-        """Whether a dispatch may call for curtailment."""
-        wanted = self.act_on_test or not version.test
-        return wanted and bool(version.sites.keys() - self.ignored_sites)
+    def lead(self, version: Version) -> datetime:
+        """Return when a dispatch begins to curtail."""
+        return version.start_time - self.lead_time
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What the operator has asked to rehearse, at these sites, from T on."""
+
+    name: str
+    pattern: str
+    sites: Mapping[str, Site]
+    begin: datetime
+    length: timedelta
+
+    def versions(self, now: datetime) -> dict[str, list[tuple[datetime, Version]]]:
+        """Return by dispatch every version, and from when on it counts."""
+        begin, end = self.begin, self._after(1)
+        told = self._version(begin, end, now)
+        opened = self._version(begin, None, now)
+        closed = replace(told, modification_number=1)
+        if self.pattern == "basic":
+            return {self.name: [(now, told)]}
+        if self.pattern == "cancelled":
+            later = self._version(end, self._after(2), now)
+            off = replace(later, modification_number=1, authorized=False)
+            return {self.name: [(now, later), (self._after(0.5), off)]}
+        played = {self.name: [(now, opened), (end, closed)]}
+        if self.pattern == "two_dispatches":
+            first, last = self._after(1.25), self._after(2.25)
+            second = self._version(first, None, first)
+            over = replace(second, end_time=last, modification_number=1)
+            played[f"{self.name}-2"] = [(first, second), (last, over)]
+        return played
+
+    def _after(self, lengths: float) -> datetime:
+        return (self.begin + lengths * self.length).replace(microsecond=0)
+
+    def _version(
+        self, start: datetime, end: datetime | None, created: datetime
+    ) -> Version:
+        return Version(
+            authorized=True,
+            test=False,
+            start_time=start,
+            end_time=end,
+            creation_time=created,
+            modification_number=0,
+            program=None,
+            sites=self.sites,
+            metadata=None,
+            drill=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -146,6 +196,12 @@ class Oracle:
     expected: list[Telling] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     phases: Mapping[str, int] | None = None
+    drills: dict[str, list[tuple[datetime, Version]]] = field(default_factory=dict)
+    drilled: Mapping[str, Version] = field(default_factory=dict)
+    opted_out: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[tuple[str, str], tuple[object, object, float | None]] = field(
+        default_factory=dict
+    )
 
     # What outlives a crash
 
@@ -154,12 +210,16 @@ class Oracle:
         kept = replace(self, expected=[], turns=[], wanted=[], announcing=False)
         kept.known = {i: replace(each) for i, each in self.known.items()}
         kept.sites = set(self.sites)
+        kept.drills = {i: list(each) for i, each in self.drills.items()}
+        kept.opted_out, kept.seen = set(self.opted_out), dict(self.seen)
         return kept
 
     def recall(self, memory: Oracle) -> None:
         """Go on from what was on the disk."""
         self.known = deepcopy(memory.known)
         self.phases = None
+        self.drills = {i: list(each) for i, each in memory.drills.items()}
+        self.opted_out, self.seen = set(memory.opted_out), dict(memory.seen)
         for each in self.known.values():
             each.older_since = None
         self.listed, self.told, self.counts, self.curtailing, self.sites = (
@@ -181,6 +241,9 @@ class Oracle:
             "told": self.told,
             "counts": self.counts,
             "curtailing": self.curtailing,
+            "drills": self.drills,
+            "opted_out": self.opted_out,
+            "seen": self.seen,
         }
 
     # Answers
@@ -258,10 +321,140 @@ class Oracle:
             self.sites |= version.sites.keys()
         return dispatch_id
 
+    # What the operator says
+
+    def start_drill(self, drill: Drill, now: datetime) -> bool:
+        """Begin a drill unless something stands against it. Return whether it is on."""
+        sites = drill.sites.keys()
+        begin = max(now, drill.begin - self.options.lead_time)
+        if (
+            not sites
+            or sites - (self.sites - self.options.ignored_sites)
+            or any(not over for over in self._drills_over(now).values())
+            or any(self.site(site, begin, drills=False).curtail for site in sites)
+        ):
+            return False
+        self.drills |= drill.versions(now)
+        return True
+
+    def stop_drills(self, now: datetime) -> None:
+        """End what is rehearsed now, cancel what is to be, and forget what would come."""
+        over = self._drills_over(now)
+        for dispatch_id, versions in list(self.drills.items()):
+            out = [each for each in versions if each[0] <= now]
+            if not out:
+                del self.drills[dispatch_id]
+                continue
+            version = out[-1][1]
+            number = (version.modification_number or 0) + 1
+            if version.start_time < now:
+                last = replace(version, end_time=now, modification_number=number)
+            else:
+                last = replace(version, authorized=False, modification_number=number)
+            self.drills[dispatch_id] = [
+                *out,
+                *([] if over[dispatch_id] else [(now, last)]),
+            ]
+
+    def _drills_over(self, now: datetime) -> dict[str, bool]:
+        published = self._published(now)
+        return {
+            dispatch_id: published.get(dispatch_id, versions[0][1]).status(now) in OVER
+            for dispatch_id, versions in self.drills.items()
+        }
+
+    def _published(self, now: datetime) -> dict[str, Version]:
+        return {
+            dispatch_id: out[-1]
+            for dispatch_id, versions in self.drills.items()
+            if (out := [version for since, version in versions if since <= now])
+        }
+
+    def _gives_way(self, now: datetime) -> bool:
+        """Whether a drill has begun where a real dispatch curtails."""
+        published = self._published(now)
+        return any(
+            self.site(site, now, drills=False).curtail
+            for dispatch_id, versions in self.drills.items()
+            for version in [published.get(dispatch_id, versions[0][1])]
+            if version.status(now) not in OVER and self.options.lead(version) <= now
+            for site in version.sites
+        )
+
+    def opt(self, dispatch_id: str, sites: Iterable[str], *, out: bool) -> None:
+        """Let go of sites of a dispatch by hand, or take that back."""
+        pairs = {(dispatch_id, site) for site in sites}
+        self.opted_out = self.opted_out | pairs if out else self.opted_out - pairs
+
+    def acknowledge(self, dispatch_id: str | None, now: datetime) -> None:
+        """Note that somebody has seen a dispatch, or (None) all that wait for it."""
+        for site in self._called(now):
+            for each in self.pending(site, now):
+                if dispatch_id in (None, each):
+                    version = self.everything(now)[each].version
+                    self.seen[each, site] = _asked(version, site)
+
+    def pending(self, site: str, now: datetime) -> set[str]:
+        """Return what calls on a site, now or later, and nobody has seen like this."""
+        waiting = set()
+        for window in self.windows(site, now):
+            version = self.everything(now)[window.id].version
+            start, end, amount = _asked(version, site)
+            seen = self.seen.get((window.id, site))
+            covered = seen and seen[:2] == (start, end) and _no_more(amount, seen[2])
+            if window.end > now and not covered:
+                waiting.add(window.id)
+        return waiting
+
+    def let_go(self, site: str, now: datetime) -> set[str]:
+        """Return what would call on a site, now or later, but for the operator."""
+        if site in self.options.ignored_sites:
+            return set()
+        return {
+            dispatch_id
+            for dispatch_id, each in self.everything(now).items()
+            if (dispatch_id, site) in self.opted_out
+            and each.version.status(now) not in OVER
+        }
+
+    def heed(self, now: datetime) -> None:
+        """Have drills give way, and forget what was said of what is not called on."""
+        if self._gives_way(now):
+            self.stop_drills(now)
+        named = {
+            (dispatch_id, site)
+            for dispatch_id, each in self.everything(now).items()
+            for site in each.version.sites
+        }
+        self.opted_out = self.opted_out & named
+        self.seen = {pair: each for pair, each in self.seen.items() if pair in named}
+
     # What is asked of everyone
+
+    def everything(self, now: datetime, *, drills: bool = True) -> dict[str, Known]:
+        """Return all dispatches as they are known, drills among them."""
+        ours = self._published(now) if drills else {}
+        received = {
+            i: max(since for since, _ in self.drills[i] if since <= now) for i in ours
+        }
+        return {
+            i: Known(version, received[i], 0, NEVER) for i, version in ours.items()
+        } | self.known
+
+    def calls_on(self, dispatch_id: str, version: Version) -> set[str]:
+        """Return the sites that a dispatch may curtail."""
+        if version.test and not self.options.act_on_test:
+            return set()
+        return {
+            site
+            for site in version.sites.keys() - self.options.ignored_sites
+            if (dispatch_id, site) not in self.opted_out
+        }
 
     def believed(self, dispatch_id: str) -> datetime:
         """Return until when a dispatch is believed without another word of it."""
+        if dispatch_id not in self.known:
+            return NEVER  # a drill needs no word
         each = self.known[dispatch_id]
         if each.version.end_time:
             return NEVER
@@ -272,8 +465,12 @@ class Oracle:
         return [i for i in self.active(now) if self.believed(i) <= now]
 
     def active(self, now: datetime) -> list[str]:
-        """Return what is active by Voltus' own word."""
-        return [i for i, e in self.known.items() if e.version.status(now) == "active"]
+        """Return what is active by Voltus' own word, and ours of drills."""
+        return [
+            dispatch_id
+            for dispatch_id, each in self.everything(now).items()
+            if each.version.status(now) == "active"
+        ]
 
     def held(self, now: datetime) -> list[str]:
         """Return what is obeyed though Voltus knows it no more."""
@@ -283,7 +480,7 @@ class Oracle:
             if each.gone and each.version.status(now) not in OVER
         ]
 
-    def windows(self, site: str, now: datetime) -> list[Window]:
+    def windows(self, site: str, now: datetime, *, drills: bool = True) -> list[Window]:
         """Return every window in which the site is called on, past ones included."""
         return [
             Window(
@@ -293,18 +490,17 @@ class Oracle:
                 dispatch_id,
                 each.version.sites[site][2],
             )
-            for dispatch_id, each in self.known.items()
-            if self.options.passes(each.version)
-            and each.version.authorized
+            for dispatch_id, each in self.everything(now, drills=drills).items()
+            if each.version.authorized
             and not each.version.withdrawn
             and (each.version.end_time or NEVER) > each.version.start_time
             and self.believed(dispatch_id) > now
-            and site in each.version.sites.keys() - self.options.ignored_sites
+            and site in self.calls_on(dispatch_id, each.version)
         ]
 
-    def site(self, site: str, now: datetime) -> Truth:
-        """Return what one site has to show."""
-        windows = self.windows(site, now)
+    def site(self, site: str, now: datetime, *, drills: bool = True) -> Truth:
+        """Return what one site has to show, with drills or as if there were none."""
+        windows = self.windows(site, now, drills=drills)
         end = _merged_end(windows, now)
         holding = {w.id: w.amount for w in windows if w.begin <= now < w.end}
         to_come = [w for w in windows if w.begin > now]
@@ -333,7 +529,7 @@ class Oracle:
 
     def account(self, now: datetime) -> Truth:
         """Return what the account has to show: the union of its sites."""
-        sites = {site: self.site(site, now) for site in self._called()}
+        sites = {site: self.site(site, now) for site in self._called(now)}
         phases = {truth.phase for truth in sites.values()}
         phase = next(
             (p for p in ("active", "preparing", "scheduled") if p in phases), "idle"
@@ -355,13 +551,14 @@ class Oracle:
             None if pause else sums,
         )
 
-    def _called(self) -> set[str]:
-        return {s for each in self.known.values() for s in each.version.sites}
+    def _called(self, now: datetime) -> set[str]:
+        known = self.everything(now).values()
+        return {site for each in known for site in each.version.sites}
 
     def _account_end(self, now: datetime) -> datetime | None:
         """Return when first no site curtails: from end to end while another one does."""
         end = None
-        windows = [self.windows(site, now) for site in self._called()]
+        windows = [self.windows(site, now) for site in self._called(now)]
         instant = now
         while ends := [e for each in windows if (e := _merged_end(each, instant))]:
             instant = end = max(ends)
@@ -371,12 +568,12 @@ class Oracle:
 
     def boundaries(self, now: datetime) -> set[datetime]:
         """Return all instants to come at which time alone may change something."""
-        found = set()
-        for dispatch_id, each in self.known.items():
+        found = {since for each in self.drills.values() for since, _ in each}
+        for dispatch_id, each in self.everything(now).items():
             start, end = each.version.start_time, each.version.end_time
             found |= {start, start - self.options.lead_time}
             found.add(end or self.believed(dispatch_id))
-        return {instant for instant in found if instant > now}
+        return {instant for instant in found if now < instant < NEVER}
 
     # What has to be told
 
@@ -385,11 +582,13 @@ class Oracle:
         before, after = self.phases or {}, self._phases(now)
         let_go = {s for s in before if before[s] >= PREPARING > after.get(s, 0)}
         rises = any(after[site] > before.get(site, 0) for site in after)
+        if self._gives_way(now) or self._published(now) != self.drilled:
+            return False
         return not rises and any(
             each.version.end_time
             and each.version.end_time <= now < each.version.end_time + SECOND
             and each.version.sites.keys() & let_go
-            for each in self.known.values()
+            for each in self.everything(now).values()
             if each.version.status(now) == "ended"
         )
 
@@ -398,12 +597,14 @@ class Oracle:
 
     def look(self, now: datetime) -> None:
         """Note what has to be told at this instant, in the order of telling."""
-        self.phases = self._phases(now)
+        self.heed(now)
+        self.phases, self.drilled = self._phases(now), self._published(now)
         if not self.announcing:
             return
         self.looks += 1
         told, tellings = self.told or {}, []
-        for dispatch_id, each in self.known.items():
+        known = self.everything(now)
+        for dispatch_id, each in known.items():
             was = told.get(dispatch_id)
             tellings += [
                 self._telling(kind, dispatch_id, was, now)
@@ -418,14 +619,14 @@ class Oracle:
         if tellings or self.told is None:
             self.told = {
                 dispatch_id: (each.version, each.version.status(now))
-                for dispatch_id, each in self.known.items()
+                for dispatch_id, each in known.items()
             }
         self._turn(now)
 
     def _turn(self, now: datetime) -> None:
         """Note which sites begin or cease to curtail, for those who wait for that."""
         before = self.curtailing
-        after = frozenset(s for s in self._called() if self.site(s, now).curtail)
+        after = frozenset(s for s in self._called(now) if self.site(s, now).curtail)
         if before - after:
             self.turns.append(("curtailment_ended", before - after, not after))
         if after - before:
@@ -462,7 +663,7 @@ class Oracle:
         was: tuple[Version, str] | None,
         now: datetime,
     ) -> Telling:
-        each = self.known[dispatch_id]
+        each = self.everything(now)[dispatch_id]
         version = each.version
         moment = {
             "created": version.creation_time,
@@ -477,7 +678,7 @@ class Oracle:
             type=kind,
             dispatch_id=dispatch_id,
             status=to,
-            actionable=any(map(self.options.passes, either)),
+            actionable=any(self.calls_on(dispatch_id, each) for each in either),
             late=_seconds(now - moment) if moment else None,
             delay=_seconds(now - max(moment or each.received, each.received)),
             curtail={site: self.site(site, now).curtail for site in version.sites},
@@ -586,6 +787,14 @@ def _merged_end(windows: Iterable[Window], now: datetime) -> datetime | None:
             begin, end = window.begin, window.end
         end = max(end, window.end)
     return end if begin and end and begin <= now < end else None
+
+
+def _asked(version: Version, site: str) -> tuple[object, object, float | None]:
+    return version.start_time, version.end_time, version.sites[site][2]
+
+
+def _no_more(amount: float | None, seen: float | None) -> bool:
+    return seen is None or (amount is not None and amount <= seen)
 
 
 def _content(version: Version) -> str:

@@ -251,6 +251,28 @@ async def test_the_clocks_are_compared(
     assert clock["median_offset"] == 7.0
 
 
+async def test_what_was_said_by_hand_is_there_but_not_in_whose_words(
+    harness: Harness, hass_client: ClientSessionGenerator
+) -> None:
+    harness.publish(wire_dispatch("d1", at(-10), at(60), {"s2": 1.0}))
+    await harness.set_up()
+    said = {"dispatch_id": "d1"}
+    for name, fields in (
+        ("start_drill", {"site_ids": ["s1"]}),
+        ("acknowledge", {**said, "note": "Ana is there"}),
+        ("opt_out", {**said, "reason": "Ana says no"}),
+    ):
+        await harness.hass.services.async_call(DOMAIN, name, fields, blocking=True)
+    given = await of_entry(harness, hass_client)
+    (drill,) = given["by_hand"]["drills"]
+    assert drill["wire"]["start_time"] == NOON.isoformat()
+    of_s2 = [{"dispatch": "d1", "site": "s2", "at": NOON.isoformat()}]
+    assert given["by_hand"]["opted_out"] == given["by_hand"]["acknowledged"] == of_s2
+    assert not [each for each in leaves(given) if "Ana" in str(each)]
+    of_s1 = (await of_device(harness, hass_client, "s1"))["by_hand"]
+    assert (len(of_s1["drills"]), of_s1["opted_out"]) == (1, [])
+
+
 async def test_a_site_shows_what_concerns_it(
     harness: Harness, hass_client: ClientSessionGenerator
 ) -> None:

@@ -19,6 +19,8 @@ from .harness import KEY, Harness
 
 HOUR = 60
 SITE_ENTITIES = {
+    "acknowledge",
+    "acknowledgement_pending",
     "curtail",
     "dispatch_active",
     "phase",

@@ -92,6 +92,7 @@ async def test_the_attributes_are_few_and_do_not_grow_with_the_sites(
         "dispatch_id": "d1",
         "status": "scheduled",
         "test": True,
+        "drill": False,
         "actionable": False,
         "start_time": at(10).isoformat(),
         "end_time": at(30).isoformat(),

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.voltus.aiovoltus.by_hand import OperatorAct
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.logbook import async_describe_events
 from tests.builders import at, wire_dispatch, wire_time
@@ -42,7 +43,7 @@ def described(harness: Harness) -> list[dict[str, Any]]:
 
     async_describe_events(harness.hass, record)
     assert handlers.keys() == {
-        *(f"{DOMAIN}_dispatch_{kind}" for kind in EVENTS),
+        *(f"{DOMAIN}_dispatch_{kind}" for kind in (*EVENTS, *OperatorAct)),
         *(f"{DOMAIN}_load_{kind}" for kind in ("failed", "taken_over")),
     }
     return [handlers[str(event.event_type)](event) for event in harness.told]
@@ -265,6 +266,18 @@ async def test_an_end_without_a_start_says_so(harness: Harness) -> None:
     await harness.set_up()
     await harness.move_to(at(150))
     assert messages(harness)[-1] == f"ended {WHOLE}: its start was never announced"
+
+
+async def test_who_opts_out_is_told_with_the_reason(harness: Harness) -> None:
+    harness.publish(named(COLD))
+    await harness.set_up()
+    for act, reason in (("opt_out", "too warm"), ("opt_in", "")):
+        fields = {"dispatch_id": "5j94", "reason": reason}
+        await harness.hass.services.async_call(DOMAIN, act, fields, blocking=True)
+    assert messages(harness)[1:] == [
+        "no longer curtails Riverside Cold Storage for dispatch 5j94: too warm",
+        "curtails Riverside Cold Storage for dispatch 5j94 again",
+    ]
 
 
 async def test_what_remains_of_an_account_or_an_event_can_still_be_read(

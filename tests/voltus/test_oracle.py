@@ -6,7 +6,7 @@ lives through one history again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,7 @@ from homeassistant.core import (
     State,
     callback,
 )
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -59,6 +60,7 @@ from custom_components.voltus.aiovoltus.errors import (
 from custom_components.voltus.aiovoltus.schedule import ChangeType, CurtailmentChange
 from custom_components.voltus.announcing.announcer import TOLD
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.operating import drill
 from sandbox.api import BASE_PATH, Request
 from sandbox.faults import Faults
 from sandbox.scenario import State as ScenarioState
@@ -70,19 +72,23 @@ from .harness import EVENTS, KEY, PLATFORM_OF
 from .histories import (
     SITES,
     WELL,
+    Acknowledge,
     Act,
     Break,
     Choose,
     History,
     Lag,
+    Opt,
     Poll,
     Publish,
     Restart,
+    StartDrill,
+    StopDrill,
     Suspend,
     Withdraw,
     write_history,
 )
-from .oracle import Options, Oracle, Telling, Truth
+from .oracle import OVER, Drill, Options, Oracle, Telling, Truth
 
 CHUNK = 50
 TIMES_OUT = 10.0
@@ -152,6 +158,7 @@ async def life(
     async_dispatcher_connect(hass, TOLD, life.hear_turn)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VoltusClient, "_request", request)
+        patch.setattr(drill, "random_uuid_hex", lambda: f"{life.drills:06}")
         patch.setattr(Store, "_async_write_data", note_write)
         yield life
     # What Home Assistant puts off, such as saving its registries.
@@ -221,8 +228,10 @@ class Life:
         self.entry.add_to_hass(self.hass)
         self.said: list[str] = []
         self.requests = 0
+        self.drills = 0
         self.lags: list[bool] = []
         self.published_before = self.voltus.accounts[KEY].scenario
+        self.served_with: dict[tuple[str, ...], tuple[Answer, Faults]] = {}
         self.served = asyncio.Event()
         self.served.set()
         self.slow: list[tuple[datetime, asyncio.Future[None]]] = []
@@ -257,12 +266,17 @@ class Life:
         self.requests += 1
         asked = self.requests
         address = "/".join((BASE_PATH, *path))
-        faults = self.voltus.faults.at(address)
-        self.voltus.faults = self.voltus.faults.after(address)
-        with self._lagging(path):
-            answer = self.voltus.answer(
-                Request(method, address, KEY), b"", self.now, faults
-            )
+        # An end waits for its own answer, whatever another poll of that instant brings:
+        # they bring the same.
+        if path not in self.served_with:
+            faults = self.voltus.faults.at(address)
+            self.voltus.faults = self.voltus.faults.after(address)
+            with self._lagging(path):
+                answer = self.voltus.answer(
+                    Request(method, address, KEY), b"", self.now, faults
+                )
+            self.served_with[path] = answer, faults
+        answer, faults = self.served_with[path]
         await self.served.wait()
         if faults.delay and not self._ends_within(faults.delay + 1):
             slow = asyncio.get_running_loop().create_future()
@@ -275,7 +289,8 @@ class Life:
 
     def _ends_within(self, seconds: float) -> bool:
         """Whether an end may have to wait for an answer that takes so long."""
-        ends = (each.version.end_time for each in self.oracle.known.values())
+        known = self.oracle.everything(self.now).values()
+        ends = [each.version.end_time for each in known]
         later = self.now + timedelta(seconds=seconds)
         return any(end and self.now <= end <= later for end in ends)
 
@@ -377,6 +392,7 @@ class Life:
         guess which of two things at the same instant was first.
         """
         self.served.clear()
+        self.served_with.clear()
         self.freezer.move_to(instant)
         if acts or not self.oracle.waits(instant):
             self.oracle.look(instant)
@@ -455,6 +471,8 @@ class Life:
                     self.entry.runtime_data.async_refresh_soon()
             case Withdraw():
                 await self._withdraw()
+            case _:
+                await self._do_by_hand(act)
 
     async def _choose(self, options: Mapping[str, Any]) -> None:
         self.oracle.options = Options(
@@ -472,6 +490,85 @@ class Life:
             self.oracle.withdraw(dispatch_id, self.now)
             async with self.moment(self.now, acts=True):
                 self.entry.runtime_data.async_withdraw(dispatch_id)
+
+    # What the operator says
+
+    async def _do_by_hand(
+        self, act: StartDrill | StopDrill | Opt | Acknowledge
+    ) -> None:
+        match act:
+            case StartDrill():
+                await self._start_drill(act)
+            case StopDrill():
+                await self._say("stop_drill", self.oracle.stop_drills)
+            case Opt():
+                await self._opt(act)
+            case Acknowledge(dispatch):
+                await self._acknowledge(dispatch)
+
+    async def _say(
+        self,
+        action: str,
+        meanwhile: Callable[[datetime], object] | None,
+        **fields: object,
+    ) -> None:
+        """Call an action, of which the oracle knows first; None: it must be refused."""
+        if meanwhile:
+            meanwhile(self.now)
+        async with self.moment(self.now, acts=True):
+            call = self.hass.services.async_call(DOMAIN, action, fields, blocking=True)
+            if meanwhile:
+                await call
+            else:
+                with pytest.raises(ServiceValidationError):
+                    await call
+
+    async def _start_drill(self, act: StartDrill) -> None:
+        self.drills += 1
+        begin = self.now + timedelta(seconds=act.ahead)
+        asked = Drill(
+            f"drill-{self.drills:06}",
+            act.pattern,
+            {site: (f"Site {site}", "", 5.0) for site in act.sites},
+            begin.replace(microsecond=0),
+            timedelta(seconds=act.length),
+        )
+        self.oracle.heed(self.now)
+        accepted = self.oracle.start_drill(asked, self.now)
+        await self._say(
+            "start_drill",
+            (lambda _: None) if accepted else None,
+            pattern=act.pattern,
+            site_ids=[*act.sites],
+            duration=act.length,
+            commitment=5,
+            **({"start_time": begin.isoformat()} if act.ahead else {}),
+        )
+
+    async def _opt(self, act: Opt) -> None:
+        name = act.dispatch or f"drill-{self.drills:06}"
+        each = self.oracle.everything(self.now).get(name)
+        open_ = each and each.version.status(self.now) not in OVER
+        meant = each and open_ and set(act.sites) <= each.version.sites.keys()
+        await self._say(
+            "opt_out" if act.out else "opt_in",
+            (lambda _: self.oracle.opt(name, act.sites, out=act.out))
+            if meant
+            else None,
+            dispatch_id=name,
+            site_ids=[*act.sites],
+        )
+
+    async def _acknowledge(self, dispatch: str | None) -> None:
+        each = self.oracle.everything(self.now).get(dispatch or "")
+        over = each is None or each.version.status(self.now) in OVER
+        await self._say(
+            "acknowledge",
+            None
+            if dispatch and over
+            else lambda now: self.oracle.acknowledge(dispatch, now),
+            **({"dispatch_id": dispatch} if dispatch else {}),
+        )
 
     # Restarts
 
@@ -520,6 +617,7 @@ class Life:
         """Set up, and say some time later that Home Assistant has started."""
         self.asked_for = None
         self.hass.set_state(CoreState.starting)
+        self.oracle.look(self.now)
         self.living = True
         await self.hass.config_entries.async_setup(ENTRY)
         await self._settle()
@@ -559,6 +657,7 @@ class Life:
             assert not (shown and site in ignored), f"{site} is ignored"
             if shown:
                 self._check_states(site, self.oracle.site(site, now))
+                self._check_by_hand(site)
         active = str(len(self.oracle.active(now)))
         assert self._state("active_dispatches").state == active
         issues = ir.async_get(self.hass)
@@ -569,6 +668,9 @@ class Life:
                 DOMAIN, f"held_dispatch_{ENTRY}_{dispatch_id}"
             )
             assert bool(held) == (dispatch_id in self.oracle.held(now))
+            let_go = issues.async_get_issue(DOMAIN, f"opted_out_{ENTRY}_{dispatch_id}")
+            meant = any(dispatch_id in self.oracle.let_go(s, now) for s in SITES)
+            assert bool(let_go) == meant, f"opted out of {dispatch_id}"
 
     def _check_states(self, site: str | None, truth: Truth) -> None:
         said = {key: self._state(key, site).state for key in KEYS}
@@ -589,6 +691,21 @@ class Life:
             attributes = self._state("curtail", site).attributes
             assert attributes["by_dispatch"] == truth.by_dispatch
             assert attributes["dispatch_ids"] == sorted(truth.by_dispatch)
+
+    def _check_by_hand(self, site: str) -> None:
+        """Check what was said by hand, and that no drill changes a real dispatch."""
+        now, curtail = self.now, self._state("curtail", site)
+        assert curtail.attributes["opted_out"] == sorted(self.oracle.let_go(site, now))
+        pending = self._state("acknowledgement_pending", site)
+        waiting = sorted(self.oracle.pending(site, now))
+        assert pending.attributes["dispatch_ids"] == waiting, f"unseen at {site}"
+        assert pending.state == ("on" if waiting else "off")
+        real = self.oracle.site(site, now, drills=False)
+        if real.curtail:
+            assert curtail.state == "on"
+        if real.curtail and real.by_dispatch is not None:
+            assert curtail.attributes["by_dispatch"] == real.by_dispatch
+            assert not curtail.attributes["drill"]
 
     def _entity_id(self, key: str, site: str | None) -> str | None:
         return er.async_get(self.hass).async_get_entity_id(
@@ -650,6 +767,7 @@ class Life:
         }
         meant = {key: getattr(telling, key) for key in said}
         assert said == meant, f"{telling.type} {telling.dispatch_id}"
+        assert data["drill"] == telling.dispatch_id.startswith("drill-")
         change = telling.number, telling.dispatch_id, telling.type, telling.content
         change_id = data["change_id"]
         assert self.ids.setdefault(change, change_id) == change_id, "another change_id"

@@ -13,6 +13,7 @@ from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import STORAGE_DIR
 import pytest
 
+from custom_components.voltus.aiovoltus.by_hand import Acknowledgement, ByHand, OptOut
 from custom_components.voltus.aiovoltus.models import (
     Json,
     Meter,
@@ -65,6 +66,13 @@ MEMORY = Memory(
         answered=True,
         new=frozenset({"s1"}),
         departed=frozenset({"s9"}),
+    ),
+    by_hand=ByHand(
+        opt_outs={("d1", "s1"): OptOut(NOON, "warm", "ana")},
+        acknowledgements={
+            ("d1", "s1"): Acknowledgement(NOON, at(-5), at(5), 7.5, "seen", "ana"),
+        },
+        drills=(replace(dispatch("drill-1", received=at(-9)), drill=True),),
     ),
 )
 
@@ -342,7 +350,10 @@ def test_every_field_of_the_memory_is_read_by_its_type() -> None:
         unlogged=Unlogged(7, (row,)),
     )
     content = json.loads(json_bytes(_memory_json(memory, dispatch_as_json)))
-    nullable = ("listed", "first_missing", "told", "unlogged")
+    nullable = (
+        *("listed", "first_missing", "told", "unlogged", "by_hand"),
+        *("user_id", "end_time", "commitment"),
+    )
     _assert_every_field_has_its_type(content, _memory, nullable)
 
 
@@ -368,6 +379,17 @@ def test_every_field_of_the_log_is_read_by_its_type() -> None:
             "sites": ["s1"],
             "dispatch_ids": ["d1"],
         },
+        {
+            "announced": NOON.isoformat(),
+            "type": "opted_out",
+            "dispatch_id": "d1",
+            "test": False,
+            "reason": "warm",
+            "note": "seen",
+            "after_seconds": 0.5,
+            "user_id": "ana",
+            "sites": ["s1"],
+        },
     ]
     content = {
         "origin": ORIGIN,
@@ -375,5 +397,6 @@ def test_every_field_of_the_log_is_read_by_its_type() -> None:
         "past": [dispatch_as_json(dispatch("d1"))],
         "added": 5,
     }
-    nullable = ("moment", "start_time", "end_time", "late_seconds", "delay_seconds")
+    times = ("moment", "start_time", "end_time", "late_seconds", "delay_seconds")
+    nullable = (*times, "user_id")
     _assert_every_field_has_its_type(content, _log_content, nullable)

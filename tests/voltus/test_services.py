@@ -509,6 +509,7 @@ async def test_all_that_voltus_says_is_answered_and_what_it_means_here(
         "status": "scheduled",
         "actionable": True,
         "withdrawn": False,
+        "drill": False,
         "received": NOON.isoformat(),
         "sites": [
             {
@@ -590,6 +591,7 @@ async def test_the_log_has_every_change_with_its_moments_and_delays(
         "dispatch_id": "d1",
         "status": "active",
         "test": False,
+        "drill": False,
         "actionable": True,
         "source": "clock",
         "start_time": at(1).isoformat(),
@@ -675,6 +677,13 @@ def shape(value: object) -> object:
     return None
 
 
+async def acknowledged(harness: Harness) -> Mapping[str, Any]:
+    """Acknowledge the test dispatch, which has to be acted on for that."""
+    choose(harness, act_on_test_dispatches=True)
+    await harness.settle()
+    return await call(harness.hass, "acknowledge")
+
+
 async def test_the_answers_are_as_the_documentation_shows_them(
     pushed: Pushed,
 ) -> None:
@@ -688,12 +697,17 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     def loads(answer: Any) -> Any:
         return {"loads": {"switch.pump": answer["loads"][PUMP]}}
 
+    created = await call(harness.hass, "create_test_dispatch")
     answers = [
-        await call(harness.hass, "create_test_dispatch"),
+        created,
         ran,
         await call(harness.hass, "test_push"),
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await call(harness.hass, "start_drill"),
+        await call(harness.hass, "stop_drill"),
+        await acknowledged(harness),
+        await call(harness.hass, "opt_out", dispatch_id=created["dispatch_id"]),
         loads(await call(harness.hass, "shed", scope="pump", entity_id=[PUMP])),
         loads(await call(harness.hass, "restore", scope="pump")),
     ]

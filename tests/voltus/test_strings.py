@@ -27,6 +27,7 @@ from custom_components.voltus.aiovoltus.schedule import ChangeType, Phase, Statu
 from custom_components.voltus.certification.course import Scenario
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.operating.drill import PATTERNS
 from tests.builders import at, wire_dispatch
 
 from .harness import Harness
@@ -199,7 +200,8 @@ def test_every_choice_has_a_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "choices"), [("scenario", Scenario), ("status", Status)]
+    ("name", "choices"),
+    [("scenario", Scenario), ("status", Status), ("pattern", PATTERNS)],
 )
 def test_the_choices_of_an_action_are_those_that_it_takes(
     name: str, choices: Iterable[str]

@@ -541,6 +541,7 @@ async def test_what_a_turn_tells(harness: Harness, automations: Automations) -> 
                     "curtailment_end": at(60).isoformat(),
                     "dispatch_ids": ["d1"],
                     "test": False,
+                    "drill": False,
                 },
                 {
                     "id": "s2",
@@ -550,6 +551,7 @@ async def test_what_a_turn_tells(harness: Harness, automations: Automations) -> 
                     "curtailment_end": at(90).isoformat(),
                     "dispatch_ids": ["d1", "d2"],
                     "test": False,
+                    "drill": False,
                 },
             ],
         }

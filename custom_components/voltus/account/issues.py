@@ -51,10 +51,12 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
     refusals: Iterable[Refusal],
     push_unreachable: str | None,
     push_in_doubt: bool,
+    opted_out: Mapping[str, Iterable[str]],
 ) -> list[Issue]:
     """Return the issues that there are now; we have been asking since `began`.
 
-    `new_sites` are names, `push_unreachable` is what Voltus says to our address.
+    `new_sites` are names, `push_unreachable` is what Voltus says to our address, and
+    `opted_out` has names of sites by dispatch.
     """
     found = [
         Issue("held_dispatch", {"dispatch": plain(each)}, each)
@@ -86,6 +88,14 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         )
     elif push_in_doubt:
         found.append(Issue("push_in_doubt", severity=ir.IssueSeverity.WARNING))
+    found += [
+        Issue(
+            "opted_out",
+            {"dispatch": plain(each), "sites": names(opted_out[each])},
+            each,
+        )
+        for each in sorted(opted_out)
+    ]
     return found
 
 

@@ -4,14 +4,15 @@ Home Assistant runs an automation's template in the same instant in which a stat
 written. So all that belongs to `curtail` is written before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import final
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, Context, callback
 
 from ..aiovoltus.schedule import IDLE, Curtailment, Look
 from ..const import LOGGER
+from .cause import behind, caused_by
 from .loop_share import LoopShare
 
 
@@ -34,14 +35,20 @@ class States:
     they have shown, whoever has them written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, entry_id: str) -> None:
         """Begin with everyone idle, and without any entity."""
+        self._entry_id = entry_id
+        self._behind: dict[str | None, Collection[str]] = {}
         self._shown: dict[str | None, Curtailment] = {}
         self._entities: dict[str | None, dict[CALLBACK_TYPE, bool]] = {}
 
     def curtailment(self, site_id: str | None) -> Curtailment:
         """Return what is shown of a site, or of the account (None)."""
         return self._shown.get(site_id, IDLE)
+
+    def new_context(self, site_id: str | None) -> Context:
+        """Return a context for a state that leads to what has caused what is shown."""
+        return caused_by(self._entry_id, self._behind.get(site_id, ()))
 
     @callback
     def async_add(self, place: Place, write: CALLBACK_TYPE) -> Callable[[], None]:
@@ -63,10 +70,11 @@ class States:
 
     def _show(self, site_id: str | None, look: Look) -> bool:
         """Write the states of a site if there is anything new to them."""
-        asked = look.curtailment(site_id)
-        if asked == self.curtailment(site_id):
+        asked, before = look.curtailment(site_id), self.curtailment(site_id)
+        if asked == before:
             return False
         self._shown[site_id] = asked
+        self._behind[site_id] = behind(before, asked)
         entities = self._entities.get(site_id, {})
         for write in sorted(entities, key=entities.__getitem__):
             try:

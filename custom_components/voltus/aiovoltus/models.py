@@ -18,6 +18,8 @@ from dateutil.parser import isoparse
 
 from .errors import VoltusFormatError
 
+type DispatchAndSite = tuple[str, str]
+"""The ids of a dispatch and of a site that it names."""
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 LONGEST_LEAD_TIME = timedelta(hours=2)
@@ -122,7 +124,8 @@ class Dispatch:
 
     Times are UTC. Two versions are equal if their content is; `received` and `source`
     (when and how this version first reached us) do not count. `withdrawn` is our own
-    conclusion from lasting absence, and counts as content.
+    conclusion from lasting absence, and counts as content. A `drill` is of our own
+    making.
     """
 
     id: str
@@ -138,6 +141,11 @@ class Dispatch:
     received: datetime = field(compare=False)
     withdrawn: bool = False
     source: Source = field(default=Source.POLL, compare=False)
+    drill: bool = False
+
+    def names(self, site_id: str) -> bool:
+        """Whether it calls on a site."""
+        return any(site.id == site_id for site in self.sites)
 
     def as_wire(self) -> dict[str, Json]:
         """Return it as Voltus would send it: `parse_dispatch` reads it back."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import chain, takewhile
 from typing import final
 
-from .models import Dispatch, Snapshot
+from .models import Dispatch, DispatchAndSite, Snapshot
 
 TOUCHING = timedelta(seconds=1)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -60,18 +60,33 @@ class CurtailmentChange(StrEnum):
 @final
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator has chosen to act on, and how long before a start."""
+    """What the operator has chosen to act on, and how long before a start.
+
+    Of dispatches and sites, `opted_out` are those that were let go of by hand, and
+    `acknowledged` those that somebody has seen.
+    """
 
     lead_time: timedelta = timedelta(0)
     act_on_test_dispatches: bool = False
     offline_hold: timedelta = timedelta(hours=4)
     ignored_sites: frozenset[str] = frozenset()
+    opted_out: frozenset[DispatchAndSite] = frozenset()
+    acknowledged: frozenset[DispatchAndSite] = frozenset()
+
+    def sites(self, dispatch: Dispatch) -> list[str]:
+        """Return the sites that the dispatch, whatever its status, may curtail."""
+        if dispatch.test and not self.act_on_test_dispatches:
+            return []
+        return [
+            site.id
+            for site in dispatch.sites
+            if site.id not in self.ignored_sites
+            and (dispatch.id, site.id) not in self.opted_out
+        ]
 
     def lets_through(self, dispatch: Dispatch) -> bool:
         """Whether the dispatch, whatever its status, may call for curtailment."""
-        return (not dispatch.test or self.act_on_test_dispatches) and any(
-            site.id not in self.ignored_sites for site in dispatch.sites
-        )
+        return bool(self.sites(dispatch))
 
 
 @final
@@ -82,7 +97,9 @@ class Curtailment:
     `commitment` is in kW: 0 when not curtailing, None if a dispatch that holds now
     states no amount (which asks for the full plan). `end` is when the curtailment of
     now is over; None when idle or not known yet. `by_dispatch` has the amount of each
-    dispatch that holds now; `test` is whether all of these are tests.
+    dispatch that holds now; `test` is whether all of these are tests, and `drill` drills.
+    `opted_out` are the dispatches, not over yet, that would call on the site but for the operator;
+    `unacknowledged` those that do, now or later, and that nobody has seen.
     """
 
     phase: Phase = Phase.IDLE
@@ -91,6 +108,9 @@ class Curtailment:
     end: datetime | None = None
     by_dispatch: Mapping[str, float | None] = field(default_factory=dict, hash=False)
     test: bool = False
+    drill: bool = False
+    opted_out: frozenset[str] = frozenset()
+    unacknowledged: frozenset[str] = frozenset()
 
     @property
     def curtail(self) -> bool:
@@ -186,7 +206,7 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
     expiries = {
         dispatch.id: hold_expiry(snapshot, dispatch, policy)
         for dispatch in live
-        if dispatch.end_time is None
+        if dispatch.end_time is None and not dispatch.drill
     }
     released = frozenset(
         dispatch_id for dispatch_id, expiry in expiries.items() if expiry <= now
@@ -195,7 +215,7 @@ def look(snapshot: Snapshot, policy: Policy, now: datetime) -> Look:
     return Look(
         snapshot=snapshot,
         policy=policy,
-        curtailments=_curtailments(windows, now),
+        curtailments=_curtailments(windows, _opted_out(live, policy), policy, now),
         released=released,
         open_ended=bool(expiries),
         until=_next_boundary(live, policy, expiries.values(), now),
@@ -293,14 +313,12 @@ def _windows(
             dispatch,
         )
         for dispatch in dispatches
-        if policy.lets_through(dispatch)
     ]
     everyones.sort(key=lambda window: (window.begin, window.end, window.dispatch.id))
     windows: dict[str, list[_Window]] = {}
     for window in everyones:
-        for site in window.dispatch.sites:
-            if site.id not in policy.ignored_sites:
-                windows.setdefault(site.id, []).append(window)
+        for site_id in policy.sites(window.dispatch):
+            windows.setdefault(site_id, []).append(window)
     open_windows = {
         site_id: [window for window in _bridged(each) if window.end > now]
         for site_id, each in windows.items()
@@ -322,11 +340,27 @@ def _bridged(windows: Iterable[_Window]) -> Iterator[_Window]:
         reach = window.end if reach is None else max(reach, window.end)
 
 
+def _opted_out(live: Iterable[Dispatch], policy: Policy) -> dict[str, frozenset[str]]:
+    """Return by site the dispatches, not over yet, that were let go of by hand."""
+    if not policy.opted_out:
+        return {}
+    meant = {dispatch.id for dispatch in live}
+    sites = {site_id for _, site_id in policy.opted_out} - policy.ignored_sites
+    opted_out = {
+        site_id: frozenset(i for i in meant if (i, site_id) in policy.opted_out)
+        for site_id in sites
+    }
+    return {site_id: each for site_id, each in opted_out.items() if each}
+
+
 def _curtailments(
-    windows: Mapping[str, list[_Window]], now: datetime
+    windows: Mapping[str, list[_Window]],
+    opted_out: Mapping[str, frozenset[str]],
+    policy: Policy,
+    now: datetime,
 ) -> dict[str | None, Curtailment]:
     """Return what is asked of each site, and under None of the account."""
-    if not windows:
+    if not windows and not opted_out:
         return {}
     everyones = sorted(
         set(chain.from_iterable(windows.values())), key=lambda window: window.begin
@@ -337,9 +371,11 @@ def _curtailments(
         if window.holds(now)
     }
     curtailments: dict[str | None, Curtailment] = {
-        site_id: _curtailment(site_id, each, amounts, now)
+        site_id: _curtailment(site_id, each, amounts, policy, now)
         for site_id, each in windows.items()
     }
+    for site_id, ids in opted_out.items():
+        curtailments[site_id] = replace(curtailments.get(site_id, IDLE), opted_out=ids)
     account = _account(curtailments.values(), _end(everyones, now))
     return curtailments | {None: account}
 
@@ -348,6 +384,7 @@ def _curtailment(
     site_id: str,
     windows: list[_Window],
     amounts: Mapping[str, Mapping[str, float | None]],
+    policy: Policy,
     now: datetime,
 ) -> Curtailment:
     """Return what is asked of a site; `amounts` are those of what holds, by site."""
@@ -363,6 +400,12 @@ def _curtailment(
         end=_end(windows, now) if holding else None,
         by_dispatch=by_dispatch,
         test=bool(holding) and all(dispatch.test for dispatch in holding),
+        drill=bool(holding) and all(dispatch.drill for dispatch in holding),
+        unacknowledged=frozenset(
+            window.dispatch.id
+            for window in windows
+            if (window.dispatch.id, site_id) not in policy.acknowledged
+        ),
     )
 
 
@@ -382,6 +425,9 @@ def _account(sites: Collection[Curtailment], end: datetime | None) -> Curtailmen
         end=end if curtailing else None,
         by_dispatch={i: total(amounts) for i, amounts in by_dispatch.items()},
         test=bool(curtailing) and all(site.test for site in curtailing),
+        drill=bool(curtailing) and all(site.drill for site in curtailing),
+        opted_out=frozenset().union(*(site.opted_out for site in sites)),
+        unacknowledged=frozenset().union(*(site.unacknowledged for site in sites)),
     )
 
 

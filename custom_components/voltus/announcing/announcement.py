@@ -5,10 +5,13 @@ What Voltus says is told in full, whatever the operator has chosen to act on;
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 import json
+from typing import final
 
+from ..aiovoltus.by_hand import OperatorAct
 from ..aiovoltus.models import Dispatch, DispatchSite, Json, Site, Source, iso
 from ..aiovoltus.schedule import Change, ChangeType, Look, Policy, differences, total
 from ..remembering.memory import AnnouncementCounts
@@ -40,6 +43,7 @@ def announcement(
         "dispatch_id": dispatch.id,
         "status": change.status.value,
         "test": dispatch.test,
+        "drill": dispatch.drill,
         "authorized": dispatch.authorized,
         "actionable": _actionable(change, look.policy),
         "source": _source(change, began).value,
@@ -96,10 +100,53 @@ def curtailment_announcement(
                 "curtailment_end": iso(curtailment.end),
                 "dispatch_ids": [*sorted(curtailment.by_dispatch)],
                 "test": curtailment.test,
+                "drill": curtailment.drill,
             }
             for site_id in sorted(site_ids)
             for curtailment in [look.curtailment(site_id)]
         ],
+    }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the operator has said of a dispatch, for which of its sites.
+
+    `details` are what only this act has, as event data: its reason and the like.
+    """
+
+    act: OperatorAct
+    dispatch: Dispatch
+    site_ids: Collection[str]
+    details: Mapping[str, Json]
+
+
+def said_announcement(
+    said: Said,
+    *,
+    look: Look,
+    entry_id: str,
+    device_ids: DeviceIds,
+    user_id: str | None,
+) -> dict[str, Json]:
+    """Return the event data of what the operator has said; None: no user has."""
+    dispatch = said.dispatch
+    return {
+        "entry_id": entry_id,
+        "device_id": device_ids.get(None),
+        "dispatch_id": dispatch.id,
+        "test": dispatch.test,
+        "drill": dispatch.drill,
+        "start_time": iso(dispatch.start_time),
+        "end_time": iso(dispatch.end_time),
+        "sites": [
+            _site(site, look, device_ids.get(site.id))
+            for site in dispatch.sites
+            if site.id in said.site_ids
+        ],
+        "user_id": user_id,
+        **said.details,
     }
 
 
@@ -180,7 +227,11 @@ def _changes(change: Change) -> dict[str, Json]:
 
 
 def _content(dispatch: Dispatch) -> dict[str, Json]:
-    return {**dispatch.as_wire(), "withdrawn": dispatch.withdrawn}
+    return {
+        **dispatch.as_wire(),
+        "withdrawn": dispatch.withdrawn,
+        "drill": dispatch.drill,
+    }
 
 
 def _seconds(since: datetime | None, until: datetime) -> float | None:

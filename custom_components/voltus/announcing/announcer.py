@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.dt import utcnow
 from homeassistant.util.signal_type import SignalType
 
+from ..account.cause import dispatch_context
 from ..account.devices import device_id
 from ..account.loop_share import LoopShare
 from ..aiovoltus.models import Json, Snapshot
@@ -23,9 +24,16 @@ from ..aiovoltus.schedule import (
 )
 from ..aiovoltus.schedule import look as look_again
 from ..const import DOMAIN
-from ..remembering.log import Log, curtailment_row, log_row
+from ..remembering.log import Log, curtailment_row, log_row, said_row
 from ..remembering.memory import Memory, Told
-from .announcement import DeviceIds, announcement, counted, curtailment_announcement
+from .announcement import (
+    DeviceIds,
+    Said,
+    announcement,
+    counted,
+    curtailment_announcement,
+    said_announcement,
+)
 
 # Carries the type and the data of all that any account announces.
 TOLD: Final = SignalType[ChangeType | CurtailmentChange, dict[str, Json]](
@@ -60,6 +68,23 @@ class Announcer:
         self._last = look
         return told
 
+    @callback
+    def async_tell_said(
+        self, said: Said, look: Look, now: datetime, context: Context
+    ) -> None:
+        """Tell what the operator has said, and whose word it is."""
+        data = said_announcement(
+            said,
+            look=look,
+            entry_id=self._entry_id,
+            device_ids=self._device_ids(said.site_ids),
+            user_id=context.user_id,
+        )
+        self._hass.bus.async_fire(
+            f"{DOMAIN}_dispatch_{said.act}", data, context=context
+        )
+        self._log.async_add(said_row(data, said.act, said.site_ids, now), now)
+
     async def _tell_changes(
         self, look: Look, before: Told | None, now: datetime, share: LoopShare
     ) -> Told:
@@ -88,7 +113,11 @@ class Announcer:
             began=self._began,
         )
         async_dispatcher_send(self._hass, TOLD, change.type, data)
-        self._hass.bus.async_fire(f"{DOMAIN}_dispatch_{change.type}", data)
+        self._hass.bus.async_fire(
+            f"{DOMAIN}_dispatch_{change.type}",
+            data,
+            context=dispatch_context(self._entry_id, change.dispatch.id),
+        )
         self._log.async_add(log_row(data, change, now), now)
 
     def _tell_curtailment_changes(
@@ -120,8 +149,10 @@ class Announcer:
                     entry_id=self._entry_id,
                     device_ids=self._device_ids(site_ids),
                 )
+                row = curtailment_row(change, site_ids, behind, now)
+                data["dispatch_ids"] = row["dispatch_ids"]
                 async_dispatcher_send(self._hass, TOLD, change, data)
-                self._log.async_add(curtailment_row(change, site_ids, behind, now), now)
+                self._log.async_add(row, now)
         return replace(told, curtailing=after)
 
     def _device_ids(self, site_ids: Iterable[str]) -> DeviceIds:

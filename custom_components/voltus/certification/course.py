@@ -215,19 +215,9 @@ def course(
     dispatches, which overlap if it is negative.
     """
     script = _SCRIPTS[scenario]
-    length = max(length, script.shortest)
     begin = now.replace(second=0, microsecond=0) + script.shift
-    first = _first(script, tuple(sites), begin)
-    second = replace(
-        first,
-        id="Dispatch 2",
-        creation_time=begin + length + gap,
-        program=_OTHER_PROGRAM,
-    )
-    played = [
-        _versions(each, script, length)
-        for each in ((first, second) if script.twice else (first,))
-    ]
+    length = max(length, script.shortest)
+    played = versions(scenario, sites, begin, length=length, gap=gap)
     last = max(
         instant
         for each in chain.from_iterable(played)
@@ -240,6 +230,29 @@ def course(
         expected=() if script.shift else _expected(played, now, reaction),
         until=max(now, reaction.knows(last)),
     )
+
+
+def versions(
+    scenario: Scenario,
+    sites: Iterable[DispatchSite],
+    begin: datetime,
+    *,
+    length: timedelta,
+    gap: timedelta,
+) -> list[list[Dispatch]]:
+    """Return all versions of each dispatch of a scenario whose T is `begin`."""
+    script = _SCRIPTS[scenario]
+    first = _first(script, tuple(sites), begin)
+    second = replace(
+        first,
+        id="Dispatch 2",
+        creation_time=begin + length + gap,
+        program=_OTHER_PROGRAM,
+    )
+    return [
+        _versions(each, script, length)
+        for each in ((first, second) if script.twice else (first,))
+    ]
 
 
 def curtails_before_cancel(course: Course, reaction: Reaction) -> bool:

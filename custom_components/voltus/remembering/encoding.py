@@ -67,6 +67,7 @@ def dispatch_as_json(dispatch: Dispatch) -> dict[str, Any]:
         "received": dispatch.received.isoformat(),
         "withdrawn": dispatch.withdrawn,
         "source": dispatch.source.value,
+        "drill": dispatch.drill,
     }
 
 
@@ -80,6 +81,7 @@ def dispatch_from_json(content: dict[str, Any]) -> Dispatch:
         withdrawn=typed(bool, content["withdrawn"]),
         # What was stored before there was push has come by a poll.
         source=Source(content.get("source", Source.POLL)),
+        drill=typed(bool, content.get("drill", False)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from homeassistant.core import HomeAssistant, callback
 
+from ..aiovoltus.by_hand import OperatorAct
 from ..aiovoltus.models import Dispatch, Json, iso, parse_time
 from ..aiovoltus.schedule import Change, ChangeType, CurtailmentChange, Look
 from ..certification.verdict import verdicts
@@ -35,6 +36,7 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "change_id": partial(typed, str),
     "status": partial(typed, str),
     "test": partial(typed, bool),
+    "drill": partial(typed, bool),
     "actionable": partial(typed, bool),
     "received": parse_time,
     "moment": _optional(parse_time),
@@ -42,6 +44,10 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "end_time": _optional(parse_time),
     "late_seconds": _optional(_number),
     "delay_seconds": _optional(_number),
+    "reason": partial(typed, str),
+    "note": partial(typed, str),
+    "after_seconds": _number,
+    "user_id": _optional(partial(typed, str)),
     "sites": texts,
     "dispatch_ids": texts,
     "scenario": partial(typed, str),
@@ -163,6 +169,7 @@ def log_row(data: Mapping[str, Json], change: Change, now: datetime) -> dict[str
         "dispatch_id",
         "status",
         "test",
+        "drill",
         "actionable",
         "source",
         "start_time",
@@ -200,6 +207,27 @@ def curtailment_row(
         "type": change.value,
         "sites": [*sorted(site_ids)],
         "dispatch_ids": [*sorted(dispatch_ids)],
+    }
+
+
+def said_row(
+    data: Mapping[str, Json], act: OperatorAct, site_ids: Iterable[str], now: datetime
+) -> dict[str, Json]:
+    """Return the row of what the operator has said, whose event data are `data`."""
+    kept = data.keys() & {
+        "dispatch_id",
+        "test",
+        "drill",
+        "reason",
+        "note",
+        "after_seconds",
+        "user_id",
+    }
+    return {
+        "announced": now.isoformat(),
+        "type": act.value,
+        **{key: data[key] for key in sorted(kept)},
+        "sites": [*sorted(site_ids)],
     }
 
 

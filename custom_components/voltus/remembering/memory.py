@@ -8,8 +8,10 @@ from typing import Any, final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.json import json_bytes, json_fragment
 
+from ..aiovoltus.by_hand import ByHand
 from ..aiovoltus.models import Dispatch, Snapshot, parse_time
 from ..aiovoltus.reconcile import KnownSites
+from .by_hand import by_hand_as_json, by_hand_from_json
 from .encoding import (
     dispatch_as_json,
     site_from_json,
@@ -45,14 +47,15 @@ class Told:
 class Memory:
     """What the coordinator knows of one origin, and what it has told of it.
 
-    `told` is None before the first announcement. `unlogged` is what the log has of it
-    and has not written yet.
+    `told` is None before the first announcement. `by_hand` is what the operator has
+    said of it. `unlogged` is what the log has of it and has not written yet.
     """
 
     origin: str
     known: Snapshot = field(default_factory=Snapshot)
     told: Told | None = None
     known_sites: KnownSites = field(default_factory=KnownSites)
+    by_hand: ByHand = field(default_factory=ByHand)
     unlogged: Unlogged = field(default_factory=Unlogged)
 
     def with_unlogged(self, unlogged: Unlogged) -> Memory:
@@ -120,12 +123,14 @@ def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str
         "called": memory.known_sites.answered,
         "new_sites": sorted(memory.known_sites.new),
         "departed_sites": sorted(memory.known_sites.departed),
+        "by_hand": by_hand_as_json(memory.by_hand),
         "unlogged": unlogged_as_json(memory.unlogged),
     }
 
 
 def _memory(content: dict[str, Any]) -> Memory:
     told, unlogged = content["told"], content.get("unlogged")
+    by_hand = content.get("by_hand")
     sites = [site_from_json(site) for site in typed(list, content["sites"])]
     return Memory(
         origin=typed(str, content["origin"]),
@@ -141,6 +146,7 @@ def _memory(content: dict[str, Any]) -> Memory:
             new=frozenset(texts(content["new_sites"])) & {site.id for site in sites},
             departed=frozenset(texts(content.get("departed_sites", []))),
         ),
+        by_hand=ByHand() if by_hand is None else by_hand_from_json(by_hand),
         unlogged=Unlogged() if unlogged is None else unlogged_from_json(unlogged),
     )
 

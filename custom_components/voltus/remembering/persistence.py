@@ -70,6 +70,7 @@ class Persistence:
             or saved.known.traces is not memory.known.traces
             or saved.told is not memory.told
             or saved.known_sites is not memory.known_sites
+            or saved.by_hand is not memory.by_hand
             or bool(memory.unlogged.rows and saved.unlogged is not memory.unlogged)
             or (stale and open_ended)
         )

@@ -94,6 +94,7 @@ def _dispatch(dispatch: Dispatch, look: Look, now: datetime) -> dict[str, Json]:
         "status": status_of(dispatch, now).value,
         "actionable": look.policy.lets_through(dispatch),
         "withdrawn": dispatch.withdrawn,
+        "drill": dispatch.drill,
         "received": dispatch.received.isoformat(),
         "sites": sites,
     }

@@ -1,0 +1,1 @@
+"""What the operator does with single dispatches, and Voltus is not told."""
