@@ -230,6 +230,20 @@ async def test_a_start_at_the_same_instant_waits_for_nothing(
     await between_polls.settle()
 
 
+async def test_nor_does_a_start_that_is_not_acted_on(between_polls: Harness) -> None:
+    between_polls.publish(
+        wire_dispatch("d1", at(-10), at(10.5)),
+        wire_dispatch("d2", at(10.5), at(20), test=True),
+    )
+    await between_polls.set_up()
+    await between_polls.move_to(at(10.5) - SECOND)
+    between_polls.freezer.move_to(at(10.5))
+    async_fire_time_changed(between_polls.hass)
+    assert not between_polls.curtails("s1")
+    assert between_polls.stories[-2:] == [("d1", "ended"), ("d2", "started")]
+    await between_polls.settle()
+
+
 async def test_while_an_end_waits_another_sites_start_does_not(
     between_polls: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,12 +234,22 @@ def just_ended(before: Look, after: Look) -> frozenset[str]:
         before.snapshot.dispatches is not after.snapshot.dispatches
         or before.policy is not after.policy
         or any(_rises(before, after, site_id) for site_id in after.curtailments)
+        or any(_starts(before, after, each) for each in after.snapshot.dispatches)
     ):
         return frozenset()
     behind = {i for site_id in let_go for i in before.curtailment(site_id).by_dispatch}
     ends = {i: after.snapshot.dispatches[i].end_time for i in behind}
     return frozenset(
         i for i, end in ends.items() if end and end <= after.at < end + TOUCHING
+    )
+
+
+def _starts(before: Look, after: Look, dispatch_id: str) -> bool:
+    """Whether a dispatch starts between two looks, be it one that is not acted on."""
+    dispatch = after.snapshot.dispatches[dispatch_id]
+    return (
+        status(dispatch, before.at) is Status.SCHEDULED
+        and status(dispatch, after.at) is Status.ACTIVE
     )
 
 
