@@ -1,0 +1,1 @@
+"""Meters anywhere: intervals of load, what a site would have drawn, and what it saved."""
