@@ -17,6 +17,7 @@ from .scenario import (
     parse_test_dispatch,
     published,
 )
+from .telemetry import parse_telemetry
 from .webhooks import parse_webhook
 from .wire import Answer, RequestError, Wire, as_object, json_answer, read_json
 
@@ -54,7 +55,9 @@ class Request:
 class Account:
     """What one API key opens: its sites, the scenario that is on, and its webhooks.
 
-    `told` has what was delivered of the scenario, or would have been if anybody listened.
+    `told` has what was delivered of the scenario, or would have been if anybody listened,
+    `telemetry` the rows of its meters: the same again does no harm. `most_rows` is what
+    one request may have.
     """
 
     sites: Sequence[Wire] = field(
@@ -63,6 +66,8 @@ class Account:
     scenario: Scenario = field(default_factory=dict)
     webhooks: Sequence[Wire] = ()
     told: Mapping[str, State] = field(default_factory=dict)
+    telemetry: dict[tuple[object, ...], Wire] = field(default_factory=dict)
+    most_rows: int = 2048
     read_only: bool = False
 
 
@@ -80,10 +85,8 @@ def respond(
             return _dispatches(account, dispatch_id, faults, now)
         case "GET", ["sites"]:
             return _page(sites=account.sites)
-        case "POST", ["dispatches"]:
-            return _add_test_dispatch(account, read_json(body), now)
-        case "POST", ["scenarios"]:
-            return _replace_scenario(account, read_json(body))
+        case "POST", ["dispatches" | "scenarios" | "telemetry" as name]:
+            return _POSTED[name](account, read_json(body), now)
         case _, ["webhooks", *webhook_id]:
             return _webhooks(account, request.method, webhook_id, body)
     return _refuse(path)
@@ -104,7 +107,7 @@ def _webhooks(
 
 def _refuse(path: Sequence[str]) -> NoReturn:
     match path:
-        case ["dispatches" | "sites" | "scenarios" | "webhooks"] | [
+        case ["dispatches" | "sites" | "scenarios" | "telemetry" | "webhooks"] | [
             "dispatches" | "webhooks",
             _,
         ]:
@@ -134,7 +137,7 @@ def _add_test_dispatch(account: Account, asked: object, now: datetime) -> Answer
     return Answer()
 
 
-def _replace_scenario(account: Account, asked: object) -> Answer:
+def _replace_scenario(account: Account, asked: object, _now: datetime) -> Answer:
     scenario: dict[str, Sequence[State]] = {}
     echo = {}
     for name, states in parse_scenario(asked).items():
@@ -143,6 +146,19 @@ def _replace_scenario(account: Account, asked: object) -> Answer:
         echo[name] = {"id": dispatch_id}
     account.scenario = scenario
     return json_answer({**as_object(asked, "the scenario"), "dispatches": echo})
+
+
+def _add_telemetry(account: Account, asked: object, now: datetime) -> Answer:
+    for row in parse_telemetry(asked, account.sites, account.most_rows, now):
+        account.telemetry[row["meter_id"], row["units"], row["timestamp"]] = row
+    return Answer()
+
+
+_POSTED = {
+    "dispatches": _add_test_dispatch,
+    "scenarios": _replace_scenario,
+    "telemetry": _add_telemetry,
+}
 
 
 def _add_webhook(account: Account, asked: object) -> Answer:

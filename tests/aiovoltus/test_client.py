@@ -31,6 +31,7 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusNotFoundError,
     VoltusRateLimitError,
     VoltusRequestError,
+    VoltusTooLargeError,
 )
 from custom_components.voltus.aiovoltus.models import (
     DispatchSite,
@@ -307,7 +308,7 @@ async def test_the_session_stays_open(
         (403, VoltusAuthError, "refuses the API key"),
         (404, VoltusNotFoundError, "Not Found"),
         (405, VoltusRequestError, "Method Not Allowed"),
-        (413, VoltusRequestError, "Content Too Large"),
+        (413, VoltusTooLargeError, "Content Too Large"),
         (429, VoltusRateLimitError, "slow down"),
         (500, VoltusConnectionError, "status 500"),
         (502, VoltusConnectionError, "status 502"),

@@ -1,6 +1,6 @@
 """The conversation with Voltus' REST API, version 2022-04-15."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,8 +20,10 @@ from .errors import (
     VoltusNotFoundError,
     VoltusRateLimitError,
     VoltusRequestError,
+    VoltusTooLargeError,
 )
 from .models import Json, SiteList, can_be_asked_for, clean, parse_sites
+from .telemetry import TelemetryRow
 from .webhooks import EVENTS, Webhook, parse_webhook, parse_webhooks
 
 PRODUCTION: Final = "https://api.voltus.co"
@@ -165,6 +167,15 @@ class VoltusClient:
         if not can_be_asked_for(webhook_id):
             raise VoltusRequestError("This id cannot be part of an address")
         await self._request("DELETE", "webhooks", webhook_id)
+
+    async def send_telemetry(self, rows: Sequence[TelemetryRow]) -> None:
+        """Give Voltus what meters have measured. What it has already does no harm.
+
+        Raises VoltusTooLargeError for too many rows, VoltusRequestError if any of them
+        is refused: then it has taken none.
+        """
+        body: dict[str, Json] = {"telemetry": [each.as_wire() for each in rows]}
+        await self._request("POST", "telemetry", body=body)
 
     async def _request(
         self,
@@ -319,10 +330,13 @@ def _refuse(response: ClientResponse, payload: Json) -> NoReturn:
             f"{host} answered with a redirect ({status}), which is not followed: "
             "the address may be wrong"
         )
-    if kind is None or status >= 500:
+    # A proxy before Voltus may refuse a large body, too.
+    if status != HTTPStatus.CONTENT_TOO_LARGE and (kind is None or status >= 500):
         raise VoltusConnectionError(f"{host} answered with status {status}")
     if status == HTTPStatus.NOT_FOUND:
         raise VoltusNotFoundError(f"{host}: {message}")
+    if status == HTTPStatus.CONTENT_TOO_LARGE:
+        raise VoltusTooLargeError(f"{host}: {message}")
     raise VoltusRequestError(f"{host}: {message}")
 
 

@@ -30,5 +30,9 @@ class VoltusRequestError(VoltusError):
     """Voltus understood the request and refuses it (another 4xx), in its own words."""
 
 
+class VoltusTooLargeError(VoltusRequestError):
+    """Voltus takes less in one request (413)."""
+
+
 class VoltusFormatError(VoltusError):
     """An answer came, but not of the shape that the API promises."""

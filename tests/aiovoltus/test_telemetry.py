@@ -1,0 +1,121 @@
+"""What is to be sent of meters, and what of it next."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from custom_components.voltus.aiovoltus.telemetry import (
+    KEPT,
+    MOST_ROWS,
+    SET_ASIDE,
+    Outbox,
+    TelemetryRow,
+    parts,
+)
+from tests.builders import NOON, at
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def row(meter_id: str, minute: float, units: str = "kW") -> TelemetryRow:
+    return TelemetryRow(meter_id, at(minute), 60, 1.5, units)
+
+
+def test_a_row_is_what_voltus_takes() -> None:
+    assert row("m1", 1).as_wire() == {
+        "meter_id": "m1",
+        "timestamp": "2026-07-15T12:01:00+00:00",
+        "interval_seconds": 60,
+        "value": 1.5,
+        "units": "kW",
+    }
+
+
+def test_what_is_newest_goes_first_and_batteries_by_themselves() -> None:
+    rows = [row("a", 1), row("b", 1), row("b", 1, "kWh"), row("a", 2)]
+    outbox = Outbox().added(rows, {}, NOON)
+    assert outbox.batches(NOON) == [
+        (row("a", 2), row("a", 1)),
+        (row("b", 1), row("b", 1, "kWh")),
+    ]
+
+
+def test_a_request_has_so_many_rows_at_most() -> None:
+    rows = [row("a", minute / 10) for minute in range(MOST_ROWS + 1)]
+    batches = Outbox().added(rows, {}, NOON).batches(NOON)
+    assert [len(batch) for batch in batches] == [MOST_ROWS, 1]
+
+
+def test_what_was_taken_is_sent_no_more_and_what_is_a_day_old_is_given_up() -> None:
+    outbox = Outbox().added([row("a", 1), row("a", 2)], {"a": at(2)}, NOON)
+    assert outbox.sent_until("a") == at(1) - MICROSECOND
+    outbox = outbox.taken([row("a", 1)])
+    assert outbox.sent_until("a") == at(2) - MICROSECOND
+    assert outbox.added((), {}, at(2) + KEPT).rows == (row("a", 2),)
+    outbox = outbox.added((), {}, at(2) + KEPT + MICROSECOND)
+    assert outbox.rows == ()
+    assert outbox.sent_until("a") == at(2)
+    assert outbox.sent_until("b") is None
+
+
+def test_a_meter_that_is_refused_is_tried_again_in_an_hour() -> None:
+    outbox = Outbox().added([row("a", 1), row("b", 1)], {}, NOON)
+    outbox = outbox.set_aside("a", "no such meter", NOON)
+    assert outbox.batches(NOON + SET_ASIDE - MICROSECOND) == [(row("b", 1),)]
+    assert outbox.batches(NOON + SET_ASIDE) == [(row("a", 1), row("b", 1))]
+    assert outbox.taken([row("a", 1)]).refused == {}
+    assert outbox.taken([row("b", 1)]).refused.keys() == {"a"}
+
+
+def test_of_a_meter_that_is_mapped_no_more_nothing_stays() -> None:
+    outbox = Outbox().added([row("a", 1), row("b", 1)], {"a": at(1), "b": at(1)}, NOON)
+    outbox = outbox.set_aside("a", "no such meter", NOON).only(["b"])
+    assert outbox == Outbox((row("b", 1),), {"b": at(1)})
+
+
+@pytest.mark.parametrize(
+    ("rows", "too_large", "expected"),
+    [
+        ([row("a", 1)], False, []),
+        ([row("a", 1)], True, []),
+        ([row("a", 1), row("a", 1, "kWh")], False, []),
+        ([row("b", 1), row("a", 1)], False, [(row("a", 1),), (row("b", 1),)]),
+        ([row("a", 1), row("a", 2)], False, [(row("a", 1),), (row("a", 2),)]),
+        (
+            [row("a", 1), row("b", 1), row("a", 2)],
+            True,
+            [(row("a", 1), row("b", 1)), (row("a", 2),)],
+        ),
+    ],
+)
+def test_what_is_refused_as_a_whole_goes_in_parts(
+    rows: list[TelemetryRow],
+    too_large: bool,
+    expected: list[tuple[TelemetryRow, ...]],
+) -> None:
+    assert parts(rows, too_large=too_large) == expected
+
+
+@given(
+    rows=st.lists(
+        st.builds(row, st.sampled_from("abc"), st.integers(0, 40)), unique=True
+    ),
+    bad=st.sets(st.integers(0, 40), max_size=2),
+)
+def test_every_good_row_is_found_whatever_is_bad(
+    rows: list[TelemetryRow], bad: set[int]
+) -> None:
+    wrong = {each for each in rows if each.timestamp in {at(m) for m in bad}}
+    taken: list[TelemetryRow] = []
+
+    def give(some: tuple[TelemetryRow, ...]) -> None:
+        if not wrong & {*some}:
+            taken.extend(some)
+            return
+        for part in parts(some, too_large=False):
+            give(part)
+
+    give(tuple(rows))
+    assert sorted(map(hash, taken)) == sorted(map(hash, set(rows) - wrong))
