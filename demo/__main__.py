@@ -23,6 +23,10 @@ from .process import LOG_NAME, keep_running, make_config
 ROOT = Path(__file__).parent.parent
 STARTS_IN = timedelta(seconds=30)
 LASTS = timedelta(seconds=150)
+METERS = {
+    "p4xq": "sensor.riverside_total_power",
+    "w7tz": "sensor.hilltop_total_power",
+}
 
 
 def _config(port: int) -> Path:
@@ -57,9 +61,10 @@ async def _run(port: int) -> None:
         async with signed_in(session, token) as api:
             await onboarding.finish_onboarding(api, f"{url}/")
             await onboarding.turn_loads_on(api)
-            names = await onboarding.entities(
-                api, await onboarding.add_integration(api, voltus, push_url=url)
-            )
+            entry = await onboarding.add_integration(api, voltus, push_url=url)
+            for meter_id, entity_id in METERS.items():
+                await onboarding.map_meter(api, entry, meter_id, entity_id)
+            names = await onboarding.entities(api, entry)
             await onboarding.add_automations(api, names)
             await onboarding.add_dashboards(api, names)
             await onboarding.start_dispatch(api, STARTS_IN, LASTS)

@@ -122,6 +122,17 @@ async def add_integration(
     return entry
 
 
+async def map_meter(api: Api, entry: str, meter_id: str, entity_id: str) -> None:
+    """Have an entity stand for one of Voltus' meters, by the form."""
+    flows = "config/config_entries/subentries/flow"
+    flow = await api.request("POST", flows, {"handler": [entry, "meter"]})
+    source = {"entity_id": entity_id, "interval": "30", "invert": False}
+    for step in ({"meter_id": meter_id}, source, {}):
+        flow = await api.request("POST", f"{flows}/{flow['flow_id']}", step)
+    if flow["type"] != "create_entry":
+        raise DemoError(f"The meter could not be mapped: {flow}")
+
+
 async def entities(api: Api, entry: str) -> Mapping[str, str]:
     """Wait for the entities that automations and dashboard name.
 

@@ -165,6 +165,16 @@ TRANSLATIONS = vol.Schema(
         vol.Optional("title"): str,
         vol.Optional("config"): _FLOW,
         vol.Optional("options"): _FLOW,
+        vol.Optional("config_subentries"): {
+            cv.slug: {
+                **_FLOW,
+                vol.Required("entry_type"): str,
+                vol.Required("initiate_flow"): {
+                    vol.Required("user"): str,
+                    vol.Optional("reconfigure"): str,
+                },
+            }
+        },
         vol.Optional("issues"): {
             str: vol.Any(
                 {vol.Required("title"): str, vol.Required("description"): str},

@@ -22,7 +22,8 @@ LIBRARY_MAY_IMPORT = {
     "backoff": set[str](),
     "clock_skew": set[str](),
     "webhooks": {"errors", "models"},
-    "client": {"errors", "models", "webhooks"},
+    "telemetry": {"models"},
+    "client": {"errors", "models", "telemetry", "webhooks"},
     "": {"errors", "models", "schedule", "client"},
 }
 """What each module of the library may import of it; "" is the package itself."""
@@ -34,8 +35,10 @@ ROOMS_MAY_IMPORT = {
     "certification": {"account", "aiovoltus", "coordinator"},
     "dashboard": set[str](),
     "loads": {"account", "aiovoltus", "remembering"},
+    "metering": set[str](),
     "operating": {"aiovoltus", "announcing", "certification", "coordinator"},
     "remembering": {"aiovoltus", "certification"},
+    "telemetry": {"account", "aiovoltus", "asking", "metering", "remembering"},
     "reporting": {"aiovoltus", "certification", "coordinator"},
 }
 """What the packages of the shell may import of the integration, but for its names."""
@@ -45,6 +48,7 @@ PURE = (
     "certification.verdict",
     "loads.goals",
     "loads.load",
+    "metering.intervals",
 )
 """Modules of the shell that know nothing of Home Assistant."""
 

@@ -1,6 +1,6 @@
 """Whether to curtail, and whether Voltus can be heard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, override
 
@@ -10,11 +10,13 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import Curtailment, Phase
-from .coordinator import VoltusConfigEntry
+from .const import DOMAIN
+from .coordinator import VoltusConfigEntry, VoltusCoordinator
 from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
 
 PARALLEL_UPDATES = 0
@@ -69,6 +71,39 @@ async def async_setup_entry(
     async_add_for_everyone(
         entry, async_add_entities, CurtailmentBinarySensor, BINARY_SENSORS
     )
+    _add_where_meters_are_mapped(entry, async_add_entities)
+
+
+def _add_where_meters_are_mapped(
+    entry: VoltusConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add `telemetry` to each site of which a meter is mapped, now and later.
+
+    It goes when the last mapping does.
+    """
+    coordinator = entry.runtime_data
+    known: set[str] = set()
+
+    @callback
+    def update() -> None:
+        mapped = {i for i in coordinator.sites if coordinator.meters_of(i)}
+        for site_id in known - mapped:
+            _remove(coordinator, site_id)
+        new = sorted(mapped - known)
+        known.clear()
+        known.update(mapped)
+        async_add_entities(TelemetryBinarySensor(coordinator, i) for i in new)
+
+    update()
+    entry.async_on_unload(coordinator.async_add_listener(update))
+
+
+def _remove(coordinator: VoltusCoordinator, site_id: str) -> None:
+    registry = er.async_get(coordinator.hass)
+    unique_id = TelemetryBinarySensor(coordinator, site_id).unique_id
+    entity_id = registry.async_get_entity_id("binary_sensor", DOMAIN, str(unique_id))
+    if entity_id:
+        registry.async_remove(entity_id)
 
 
 class CurtailmentBinarySensor(CurtailmentEntity, BinarySensorEntity):
@@ -137,3 +172,30 @@ class PushBinarySensor(VoltusEntity, BinarySensorEntity):
             "last_received": push.health.last_received,
             "missed": push.health.missed,
         }
+
+
+class TelemetryBinarySensor(VoltusEntity, BinarySensorEntity):
+    """Whether Voltus lacks what the meters of a site measured some time ago."""
+
+    _attr_device_class = BinarySensorDeviceClass.PROBLEM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
+        """Belong to a site."""
+        super().__init__(coordinator, "telemetry", site_id)
+
+    @property
+    def _meters(self) -> Sequence[str]:
+        return self.coordinator.meters_of(str(self.site_id))
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Answer by what Voltus has taken of the meters that are mapped."""
+        return self.coordinator.telemetry.is_late(self._meters)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Tell which meters are mapped."""
+        return {"meters": self._meters}

@@ -8,6 +8,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryFlow,
     OptionsFlow,
 )
 from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
@@ -53,6 +54,8 @@ from .aiovoltus.errors import (
 from .asking.address import parse_base
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
+from .telemetry.flow import MeterFlow
+from .telemetry.meters import SUBENTRY
 
 CONF_NEW_PUSH_ADDRESS = "new_push_address"
 
@@ -108,6 +111,15 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: VoltusConfigEntry) -> OptionsFlow:
         """Return the flow behind the cogwheel."""
         return VoltusOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: VoltusConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the forms behind *Add meter*."""
+        return {SUBENTRY: MeterFlow}
 
     @override
     async def async_step_user(

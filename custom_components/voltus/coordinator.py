@@ -57,6 +57,7 @@ from .const import DOMAIN, LOGGER
 from .remembering.log import Log
 from .remembering.memory import Memory
 from .remembering.persistence import Persistence
+from .telemetry.sender import Telemetry
 
 type VoltusConfigEntry = ConfigEntry[VoltusCoordinator]
 
@@ -98,6 +99,13 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._issues = Issues(hass, entry.entry_id)
         self.conversation = Conversation(hass, self, self.origin, self.recent)
         self.push = Push(hass, entry, self.conversation, self.async_update_listeners)
+        self.telemetry = Telemetry(
+            hass,
+            entry,
+            self.conversation,
+            is_curtailing=lambda: bool(self.data.curtailing),
+            changed=self.async_update_listeners,
+        )
         self._policy: Policy
         self._heeded: Heeded | None = None
         self.poll_interval: timedelta
@@ -131,6 +139,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def all_sites(self) -> Mapping[str, Site]:
         """The sites that are known, ignored ones included."""
         return self._memory.known_sites.sites
+
+    def meters_of(self, site_id: str) -> list[str]:
+        """Return the meters of a site that an entity of Home Assistant stands for."""
+        site = self.all_sites.get(site_id)
+        meters = site.meters if site else ()
+        return [each.id for each in meters if each.id in self.telemetry.meters]
 
     @property
     def new_sites(self) -> frozenset[str]:
@@ -320,6 +334,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         )
         self.async_refresh_soon()
         self.push.async_apply_entry()
+        self.telemetry.async_apply_entry()
 
     @override
     async def async_shutdown(self) -> None:
@@ -327,6 +342,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         await super().async_shutdown()
         self._disarm()
         self._once_more.stop()
+        await self.telemetry.async_stop()
         self._issues.show(self.name, {})
 
     @override
@@ -508,8 +524,12 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._may_announce = True
         self._look(self.now(), write=True)
         self.push.registration.async_start()
+        self.config_entry.async_create_task(
+            self.hass, self.telemetry.async_start(), f"{self.name} telemetry"
+        )
 
     async def _async_stop(self, _event: Event) -> None:
+        await self.telemetry.async_stop()
         await self.async_save()
 
     async def _announce(self, last: Look, now: datetime, share: LoopShare) -> None:
@@ -531,19 +551,22 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _show_issues(self, now: datetime) -> None:
         self._issues.show(
             self.name,
-            current_issues(
-                now=now,
-                began=self._began,
-                known=self._memory.known,
-                polling_disabled=self.config_entry.pref_disable_polling,
-                new_sites=[self.all_sites[each].name for each in self.new_sites],
-                skew=self._skew(now),
-                released=self.data.released,
-                opted_out=self._opted_out(),
-                refusals=self.conversation.unreadable,
-                push_unreachable=self.push.unreachable,
-                push_in_doubt=self.push.health.in_doubt,
-            ),
+            [
+                *current_issues(
+                    now=now,
+                    began=self._began,
+                    known=self._memory.known,
+                    polling_disabled=self.config_entry.pref_disable_polling,
+                    new_sites=[self.all_sites[each].name for each in self.new_sites],
+                    skew=self._skew(now),
+                    released=self.data.released,
+                    opted_out=self._opted_out(),
+                    refusals=self.conversation.unreadable,
+                    push_unreachable=self.push.unreachable,
+                    push_in_doubt=self.push.health.in_doubt,
+                ),
+                *self.telemetry.issues(),
+            ],
         )
 
     def _opted_out(self) -> dict[str, list[str]]:
@@ -597,5 +620,7 @@ def _settings(entry: VoltusConfigEntry) -> tuple[object, ...]:
         entry.title,
         entry.pref_disable_polling,
         {**entry.options},
+        # Home Assistant changes a subentry in place.
+        {i: {**each.data} for i, each in entry.subentries.items()},
         *(entry.data.get(key) for key in chosen),
     )

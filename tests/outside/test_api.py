@@ -4,10 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from demo import onboarding
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus
 
-from .harness import DOMAIN, HILLTOP, RIVERSIDE, Home, dispatch, publish
+from .harness import DOMAIN, HILLTOP, KEY, RIVERSIDE, Home, dispatch, publish
 
 OF_EACH_SITE = {
     "curtail",
@@ -16,6 +17,8 @@ OF_EACH_SITE = {
     "commitment",
     "next_start",
     "curtailment_end",
+    "acknowledge",
+    "acknowledgement_pending",
 }
 OF_THE_ACCOUNT = {
     *OF_EACH_SITE,
@@ -99,6 +102,26 @@ async def test_what_voltus_calls_about_is_obeyed_at_once(
     assert event["data"]["source"] == "push"
     assert datetime.fromisoformat(event["time_fired"]) - begun < timedelta(seconds=2)
     await home.until_state(RIVERSIDE_CURTAIL, "off")
+
+
+async def test_a_meter_is_mapped_and_what_it_measures_arrives(
+    home: Home, voltus: LocalVoltus, entry_id: str
+) -> None:
+    await onboarding.map_meter(
+        home.api, entry_id, "p4xq", "sensor.riverside_total_power"
+    )
+    await home.until_state("binary_sensor.riverside_cold_storage_telemetry_late", "off")
+
+    async def arrived() -> bool:
+        return bool(voltus.accounts[KEY].telemetry)
+
+    await onboarding.until(arrived, 150, "waiting for telemetry")
+    row = next(iter(voltus.accounts[KEY].telemetry.values()))
+    assert (row["meter_id"], row["units"], row["interval_seconds"]) == (
+        "p4xq",
+        "kW",
+        30,
+    )
 
 
 async def test_an_automation_on_curtail_finds_all_that_belongs_to_it(

@@ -147,7 +147,8 @@ async def test_all_that_is_known_is_there(
     }
     assert given["log"] == {"rows": len(harness.entry.runtime_data.log.rows), "past": 0}
     assert given["log"]["rows"] > 0
-    assert given["stored"] == {"voltus.account": None, "voltus.account.log": None}
+    files = ("voltus.account", "voltus.account.log", "voltus.account.telemetry")
+    assert given["stored"] == dict.fromkeys(files)
     coordinator = given["coordinator"]
     assert coordinator["last_contact"] == NOON.isoformat()
     assert coordinator["next_boundary"] == at(60).isoformat()

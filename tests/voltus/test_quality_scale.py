@@ -285,8 +285,8 @@ def types_are_checked_strictly() -> None:
         if isinstance(node, ast.arg)
         and node.annotation
         and "ConfigEntry" in names(node.annotation)
-        # Who asks knows no coordinator, and so nothing of what an entry carries.
-        and not name.startswith("asking/")
+        # Who asks or sends knows no coordinator, and so nothing of what an entry carries.
+        and not name.startswith(("asking/", "telemetry/"))
     ]
     assert not untyped, "VoltusConfigEntry says more"
 

@@ -104,6 +104,7 @@ async def test_of_what_is_kept_age_and_size_can_be_told(
     assert await async_files(hass, "account") == {
         "voltus.account": {"saved": NOON.isoformat(), "bytes": file.stat().st_size},
         "voltus.account.log": None,
+        "voltus.account.telemetry": None,
     }
 
 

@@ -289,7 +289,9 @@ async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
         for key, text in texts.items()
         if text["name"]
     }
-    assert named == used | {("binary_sensor", "any_site_curtailing")}
+    # Telemetry is shown where a meter is mapped.
+    mapped = {("binary_sensor", "telemetry")}
+    assert named == used | mapped | {("binary_sensor", "any_site_curtailing")}
     drawn = {
         (domain, key) for domain, icons in ICONS["entity"].items() for key in icons
     }

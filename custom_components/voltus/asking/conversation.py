@@ -1,7 +1,7 @@
 """The conversation with Voltus: who asks, when to wait, and what an answer teaches."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import random
 from typing import Final, Protocol
@@ -37,6 +37,7 @@ from ..aiovoltus.models import (
 )
 from ..aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from ..aiovoltus.schedule import status
+from ..aiovoltus.telemetry import TelemetryRow
 from ..const import DOMAIN, LOGGER
 
 SITES_RETRY: Final = timedelta(minutes=5)
@@ -222,6 +223,14 @@ class Conversation:
             self._slow_down(err)
             raise
         return self._found(item, dispatch_id, asked, Source.PUSH)
+
+    async def send_telemetry(self, rows: Sequence[TelemetryRow]) -> None:
+        """Give Voltus what meters have measured. Raises VoltusError."""
+        try:
+            await self.client.send_telemetry(rows)
+        except VoltusError as err:
+            self._slow_down(err)
+            raise
 
     def _refused(self, err: VoltusError) -> None:
         self._slow_down(err)

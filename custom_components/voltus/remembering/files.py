@@ -186,8 +186,8 @@ def _set_aside(path: Path, aside: Path) -> None:
         path.replace(aside)
 
 
-def _names(entry_id: str) -> tuple[str, str]:
-    return entry_id, f"{entry_id}.log"
+def _names(entry_id: str) -> tuple[str, ...]:
+    return entry_id, f"{entry_id}.log", f"{entry_id}.telemetry"
 
 
 def _file(path: Path) -> dict[str, Json] | None:

@@ -1,0 +1,1 @@
+"""Telemetry: what Home Assistant's meters measure goes to Voltus."""

@@ -1,0 +1,207 @@
+"""The form in which a meter of Voltus' is mapped to an entity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.core import callback
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    EntityWithDeviceFilterSelectorConfig,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+)
+import voluptuous as vol
+
+from ..aiovoltus.models import Meter, Site
+from .meters import (
+    CONF_CHARGE,
+    CONF_COUNTS,
+    CONF_INTERVAL,
+    CONF_INVERT,
+    CONF_METER_ID,
+    CONF_SOURCE,
+    INTERVALS,
+    counts,
+    entity_id_of,
+    reading,
+    stored_id,
+)
+
+DEFAULT_INTERVAL = 60
+_FILTER = EntityWithDeviceFilterSelectorConfig(
+    domain="sensor", device_class=["power", "energy", "energy_storage"]
+)
+
+
+class MeterFlow(ConfigSubentryFlow):
+    """Map a meter, or change its mapping. Nothing is sent before it is confirmed."""
+
+    def __init__(self) -> None:
+        """Begin with nothing chosen."""
+        self._meter_id = ""
+        self._chosen: dict[str, Any] = {}
+
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Choose the meter."""
+        entry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        mapped = {each.data.get(CONF_METER_ID) for each in entry.subentries.values()}
+        choices = [
+            SelectOptionDict(value=meter.id, label=f"{site.name}: {meter.name}")
+            for site, meter in self._meters()
+            if meter.id not in mapped
+        ]
+        if not choices:
+            return self.async_abort(reason="no_meters")
+        if user_input is not None:
+            self._meter_id = user_input[CONF_METER_ID]
+            return await self.async_step_source()
+        selector = SelectSelector(SelectSelectorConfig(options=choices))
+        return self.async_show_form(
+            step_id="user",
+            data_schema=vol.Schema({vol.Required(CONF_METER_ID): selector}),
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Change what stands for a meter."""
+        entry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        data = self._get_reconfigure_subentry().data
+        self._meter_id = data[CONF_METER_ID]
+        self._chosen = {
+            **data,
+            **{
+                key: entity_id_of(self.hass, data[key])
+                for key in (CONF_SOURCE, CONF_CHARGE)
+                if data.get(key)
+            },
+        }
+        return await self.async_step_source()
+
+    async def async_step_source(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Choose what stands for it, and how often it is sent."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            self._chosen = user_input
+            errors = self._errors(user_input)
+            if not errors:
+                return await self.async_step_confirm()
+        return self.async_show_form(
+            step_id="source",
+            data_schema=self.add_suggested_values_to_schema(
+                self._source_schema(), self._chosen
+            ),
+            description_placeholders={"meter": self._name},
+            errors=errors,
+        )
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show what would be sent right now; sending it begins with this."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=vol.Schema({}),
+                description_placeholders={"meter": self._name, **self._preview()},
+            )
+        data = self._data()
+        if self.source == "reconfigure":
+            return self.async_update_and_abort(
+                self._get_entry(), self._get_reconfigure_subentry(), data=data
+            )
+        return self.async_create_entry(
+            title=self._name, data=data, unique_id=self._meter_id
+        )
+
+    def _meters(self) -> list[tuple[Site, Meter]]:
+        sites = self._get_entry().runtime_data.sites.values()
+        return [(site, meter) for site in sites for meter in site.meters]
+
+    @property
+    def _meter(self) -> Meter | None:
+        return next((m for _, m in self._meters() if m.id == self._meter_id), None)
+
+    @property
+    def _name(self) -> str:
+        names = {
+            meter.id: f"{site.name}: {meter.name}" for site, meter in self._meters()
+        }
+        return names.get(self._meter_id, self._meter_id)
+
+    @property
+    def _is_battery(self) -> bool:
+        return self._meter is not None and self._meter.asset_type == "battery"
+
+    def _source_schema(self) -> vol.Schema:
+        entities = EntitySelector(EntitySelectorConfig(filter=_FILTER))
+        intervals = SelectSelector(
+            SelectSelectorConfig(
+                options=[str(each) for each in INTERVALS], translation_key="interval"
+            )
+        )
+        charge = {vol.Required(CONF_CHARGE): entities} if self._is_battery else {}
+        return vol.Schema(
+            {
+                vol.Required(CONF_SOURCE): entities,
+                **charge,
+                vol.Required(CONF_INTERVAL, default=str(DEFAULT_INTERVAL)): intervals,
+                vol.Required(CONF_INVERT, default=False): BooleanSelector(),
+            }
+        )
+
+    @callback
+    def _errors(self, chosen: Mapping[str, Any]) -> dict[str, str]:
+        """Say which entity cannot be what it is chosen for."""
+        errors = {}
+        source = self.hass.states.get(chosen[CONF_SOURCE])
+        kind = source and counts(source)
+        if kind is None:
+            errors[CONF_SOURCE] = "neither_power_nor_energy"
+        elif kind and self._is_battery:
+            errors[CONF_SOURCE] = "no_power"
+        if self._is_battery:
+            charge = self.hass.states.get(chosen[CONF_CHARGE])
+            if not charge or not counts(charge):
+                errors[CONF_CHARGE] = "no_energy"
+        return errors
+
+    def _preview(self) -> dict[str, str]:
+        """Return what the entity shows now, in kW or kWh."""
+        state = self.hass.states.get(self._chosen[CONF_SOURCE])
+        kind = bool(state and counts(state))
+        found = reading(state, counter=kind)
+        if found is None or found.value is None:
+            return {"now": "?"}
+        value = -found.value if self._chosen[CONF_INVERT] and not kind else found.value
+        return {"now": f"{value:,.2f} {'kWh' if kind else 'kW'}"}
+
+    def _data(self) -> dict[str, Any]:
+        chosen = self._chosen
+        state = self.hass.states.get(chosen[CONF_SOURCE])
+        data = {
+            CONF_METER_ID: self._meter_id,
+            CONF_SOURCE: stored_id(self.hass, chosen[CONF_SOURCE]),
+            CONF_COUNTS: bool(state and counts(state)),
+            CONF_INTERVAL: int(chosen[CONF_INTERVAL]),
+            CONF_INVERT: chosen[CONF_INVERT],
+        }
+        if self._is_battery:
+            data[CONF_CHARGE] = stored_id(self.hass, chosen[CONF_CHARGE])
+        return data

@@ -1,0 +1,107 @@
+"""Which entity stands for which of Voltus' meters, and what it shows, in kW or kWh."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import (
+    ATTR_UNIT_OF_MEASUREMENT,
+    UnitOfEnergy,
+    UnitOfPower,
+)
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util.unit_conversion import EnergyConverter, PowerConverter
+
+from ..metering.intervals import Reading
+
+SUBENTRY: Final = "meter"
+CONF_METER_ID: Final = "meter_id"
+CONF_SOURCE: Final = "entity_id"
+CONF_CHARGE: Final = "state_of_charge"
+CONF_INTERVAL: Final = "interval"
+CONF_INVERT: Final = "invert"
+CONF_COUNTS: Final = "counts"
+INTERVALS: Final = (30, 60, 300)
+"""Seconds; Voltus takes no finer and no longer ones."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MappedMeter:
+    """A meter of Voltus' and the entities that measure it.
+
+    `counts` is whether the entity is a counter of energy rather than a power; `charge`
+    is the entity with the state of charge of a battery. Positive is what the site takes,
+    unless it is to be `inverted`.
+    """
+
+    meter_id: str
+    source: str
+    counts: bool
+    interval: timedelta
+    inverted: bool = False
+    charge: str | None = None
+
+    @property
+    def entity_ids(self) -> tuple[str, ...]:
+        """The entities to follow."""
+        return (self.source,) if self.charge is None else (self.source, self.charge)
+
+
+def mapped_meters(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[MappedMeter]:
+    """Return what the operator has mapped."""
+    for subentry in entry.subentries.values():
+        if subentry.subentry_type == SUBENTRY:
+            data = subentry.data
+            charge = data.get(CONF_CHARGE)
+            yield MappedMeter(
+                meter_id=data[CONF_METER_ID],
+                source=entity_id_of(hass, data[CONF_SOURCE]),
+                counts=data[CONF_COUNTS],
+                interval=timedelta(seconds=int(data[CONF_INTERVAL])),
+                inverted=data[CONF_INVERT],
+                charge=charge and entity_id_of(hass, charge),
+            )
+
+
+def entity_id_of(hass: HomeAssistant, stored: str) -> str:
+    """Return the entity id of what was stored: its registry id, or itself."""
+    found = er.async_get(hass).async_get(stored)
+    return found.entity_id if found else stored
+
+
+def stored_id(hass: HomeAssistant, entity_id: str) -> str:
+    """Return what to store of an entity, so that renaming it does no harm."""
+    found = er.async_get(hass).async_get(entity_id)
+    return found.id if found else entity_id
+
+
+def counts(state: State) -> bool | None:
+    """Whether a state is of a counter of energy, or of a power; None if of neither."""
+    unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+    if unit in EnergyConverter.VALID_UNITS:
+        return True
+    return False if unit in PowerConverter.VALID_UNITS else None
+
+
+def reading(state: State | None, *, counter: bool) -> Reading | None:
+    """Return what a state says in kW, or of a counter or a charge in kWh."""
+    if state is None:
+        return None
+    return Reading(state.last_updated, _value(state, counter=counter))
+
+
+def _value(state: State, *, counter: bool) -> float | None:
+    if counts(state) is not counter:
+        return None
+    try:
+        shown = float(state.state)
+    except ValueError:
+        return None
+    unit = state.attributes[ATTR_UNIT_OF_MEASUREMENT]
+    if counter:
+        return EnergyConverter.convert(shown, unit, UnitOfEnergy.KILO_WATT_HOUR)
+    return PowerConverter.convert(shown, unit, UnitOfPower.KILO_WATT)

@@ -1,0 +1,395 @@
+"""Makes rows of what meters show, and gives them to Voltus until it has them all."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from random import random
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    callback,
+)
+from homeassistant.helpers.event import (
+    async_call_later,
+    async_track_state_change_event,
+    async_track_time_interval,
+)
+
+from ..account.issues import Issue, names
+from ..aiovoltus.errors import (
+    VoltusError,
+    VoltusRequestError,
+    VoltusTooLargeError,
+)
+from ..aiovoltus.models import parse_time
+from ..aiovoltus.telemetry import Outbox, TelemetryRow, parts
+from ..asking.conversation import Conversation
+from ..const import LOGGER
+from ..metering.intervals import (
+    LONGEST,
+    Reading,
+    Row,
+    aligned,
+    counter_rows,
+    last_values,
+    merged,
+    power_rows,
+)
+from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
+from .history import async_states
+from .meters import MappedMeter, mapped_meters, reading
+
+EVERY: Final = timedelta(seconds=30)
+SETTLED: Final = timedelta(seconds=2)
+"""After its end an interval has a row: until then a state may still come."""
+SPREAD: Final = 6
+"""Seconds over which the instances of one network give their rows."""
+SAVED_EVERY: Final = timedelta(minutes=5)
+REBUILT: Final = timedelta(days=7)
+"""How far back what was not sent is rebuilt from the recorder."""
+GIVEN_UP: Final = 2 * LONGEST
+"""So long a counter may keep silent and still have its next row begin where it was."""
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+SHORTEST_PAUSE: Final = timedelta(seconds=15)
+LATE: Final = timedelta(minutes=15)
+LATE_CURTAILING: Final = timedelta(minutes=5)
+UNREAD: Final = timedelta(hours=1)
+
+
+class Telemetry:
+    """Sends the telemetry of one account. Off until a meter is mapped.
+
+    It never delays a poll or a boundary: it works in a task of its own, one request at a
+    time, and keeps the pauses that Voltus asks for.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        conversation: Conversation,
+        is_curtailing: Callable[[], bool],
+        changed: Callable[[], None],
+    ) -> None:
+        """Prepare; `changed` is called when there is something new to show."""
+        self._hass = hass
+        self._entry = entry
+        self._conversation = conversation
+        self._is_curtailing = is_curtailing
+        self._changed = changed
+        self._store = CheckedStore(hass, f"{entry.entry_id}.telemetry")
+        self._readings: dict[str, tuple[Reading, ...]] = {}
+        self._outbox = Outbox()
+        self._unsub_ticks: CALLBACK_TYPE | None = None
+        self._unsub_soon: CALLBACK_TYPE | None = None
+        self._unsub_states: CALLBACK_TYPE | None = None
+        self._at_work = False
+        self._failures = 0
+        self._not_before: datetime | None = None
+        self._saved_at: datetime | None = None
+        self._saved: Mapping[str, str] = {}
+        self._loaded = False
+        self._shown: tuple[object, ...] = ()
+        self.meters: Mapping[str, MappedMeter] = self._mapped()
+
+    async def async_start(self) -> None:
+        """Take up what was sent, and go on from there; call it once all is started."""
+        self._saved = await async_load_or_set_aside(self._store, _sent_until) or {}
+        self._loaded = True
+        self._map()
+        self._unsub_ticks = async_track_time_interval(self._hass, self._on_tick, EVERY)
+        self._at_work = True
+        self._entry.async_create_background_task(
+            self._hass, self._rebuild(), f"{self._entry.title} telemetry of before"
+        )
+
+    @callback
+    def async_apply_entry(self) -> None:
+        """Act on mappings that were added, changed or removed."""
+        if self._loaded:
+            self._map()
+            self._changed()
+
+    async def async_stop(self) -> None:
+        """Follow nothing any more, and note until when Voltus has everything."""
+        if not self._loaded:
+            return
+        self._loaded = False
+        for unsub in (self._unsub_states, self._unsub_ticks, self._unsub_soon):
+            if unsub:
+                unsub()
+        await self._save()
+
+    def sent_until(self, meter_id: str) -> datetime | None:
+        """Return until when Voltus has everything of a meter."""
+        return self._outbox.sent_until(meter_id)
+
+    def is_late(self, meter_ids: Iterable[str]) -> bool:
+        """Whether Voltus lacks what these meters measured some time ago."""
+        now = self._conversation.now()
+        limit = LATE_CURTAILING if self._is_curtailing() else LATE
+        known = filter(None, map(self.sent_until, meter_ids))
+        return any(now - each > limit for each in known)
+
+    def issues(self) -> list[Issue]:
+        """Return what the operator has to know."""
+        refused = self._outbox.refused
+        unread = [each.source for each in self.meters.values() if self._is_unread(each)]
+        found = []
+        if refused:
+            reasons = {each.reason for each in refused.values()}
+            found.append(
+                Issue(
+                    "meters_refused",
+                    {"meters": names(refused), "reason": names(reasons)},
+                )
+            )
+        if unread:
+            found.append(Issue("meters_unread", {"entities": names(unread)}))
+        return found
+
+    def _to_show(self) -> tuple[object, ...]:
+        """Return all that entities and notices show."""
+        return self.issues(), [self.is_late([each]) for each in self.meters]
+
+    def _is_unread(self, meter: MappedMeter) -> bool:
+        """Whether an entity has shown nothing that can be used for an hour."""
+        readings = self._readings.get(meter.source, ())
+        last = readings[-1] if readings else None
+        now = self._conversation.now()
+        return (
+            last is not None and last.value is None and now - last.at >= UNREAD
+        ) or (last is None and self._hass.states.get(meter.source) is None)
+
+    def _mapped(self) -> dict[str, MappedMeter]:
+        found = mapped_meters(self._hass, self._entry)
+        return {each.meter_id: each for each in found}
+
+    @callback
+    def _map(self) -> None:
+        """Follow the entities of the meters that are mapped, and no others."""
+        mapped = self._mapped()
+        now = self._conversation.now()
+        kept = {i for i, each in mapped.items() if self.meters.get(i) in (each, None)}
+        self._outbox = self._outbox.only(kept)
+        begun = {
+            i: self._begins(i, now) for i in mapped if i not in self._outbox.produced
+        }
+        self._outbox = self._outbox.added((), begun, now)
+        self.meters = mapped
+        entity_ids = {e: m for m in mapped.values() for e in m.entity_ids}
+        self._readings = {e: self._readings.get(e, ()) for e in entity_ids}
+        for entity_id in entity_ids:
+            self._read(entity_id)
+        if self._unsub_states:
+            self._unsub_states()
+        self._unsub_states = async_track_state_change_event(
+            self._hass, [*entity_ids], self._on_state
+        )
+
+    def _begins(self, meter_id: str, now: datetime) -> datetime:
+        """Return from when rows are to be made of a meter."""
+        saved = self._saved.get(meter_id)
+        return max(parse_time(saved), now - REBUILT) if saved else now
+
+    @callback
+    def _on_state(self, event: Event[EventStateChangedData]) -> None:
+        self._read(event.data["entity_id"])
+
+    def _read(self, entity_id: str) -> None:
+        for meter in self.meters.values():
+            if entity_id in meter.entity_ids:
+                state = self._hass.states.get(entity_id)
+                counter = meter.counts or entity_id == meter.charge
+                if found := reading(state, counter=counter):
+                    self._add(entity_id, [found])
+
+    def _add(self, entity_id: str, readings: Iterable[Reading]) -> None:
+        """Keep readings, and of those before what is still to be sent the last one."""
+        since = min(
+            self._outbox.produced[i]
+            for i, meter in self.meters.items()
+            if entity_id in meter.entity_ids
+        )
+        before = self._readings.get(entity_id, ())
+        self._readings[entity_id] = merged(before, readings, since - LONGEST)
+
+    async def _rebuild(self) -> None:
+        """Read from the recorder what was shown since Voltus has had everything.
+
+        Until that is done no rows are made: they would be made without it.
+        """
+        now = self._conversation.now()
+        try:
+            for meter in self.meters.values():
+                since = self._outbox.produced[meter.meter_id]
+                if now - since >= EVERY:
+                    for entity_id in meter.entity_ids:
+                        await self._recall(meter, entity_id, since, now)
+        finally:
+            self._at_work = False
+
+    async def _recall(
+        self, meter: MappedMeter, entity_id: str, since: datetime, now: datetime
+    ) -> None:
+        counter = meter.counts or entity_id == meter.charge
+        states = await async_states(self._hass, entity_id, since - LONGEST, now)
+        found = (reading(state, counter=counter) for state in states)
+        if entity_id in self._readings:
+            self._add(entity_id, filter(None, found))
+
+    @callback
+    def _on_tick(self, now: datetime) -> None:
+        whole_minute = now.second < EVERY.seconds
+        if (
+            self.meters
+            and not self._at_work
+            and (whole_minute or self._is_curtailing())
+        ):
+            self._unsub_soon = async_call_later(
+                self._hass, SETTLED + timedelta(seconds=SPREAD * random()), self._begin
+            )
+
+    @callback
+    def _begin(self, _now: datetime) -> None:
+        self._entry.async_create_background_task(
+            self._hass, self._work(), f"{self._entry.title} telemetry"
+        )
+
+    async def _work(self) -> None:
+        """Make the rows of what is over, give them to Voltus, and note how far it is."""
+        if self._at_work:
+            return
+        self._at_work = True
+        try:
+            self._make_rows()
+            await self._give_all()
+            now = self._conversation.now()
+            if self._saved_at is None or now - self._saved_at >= SAVED_EVERY:
+                await self._save()
+        finally:
+            self._at_work = False
+        if (showing := self._to_show()) != self._shown:
+            self._shown = showing
+            self._changed()
+
+    def _make_rows(self) -> None:
+        now = self._conversation.now()
+        rows: list[TelemetryRow] = []
+        produced: dict[str, datetime] = {}
+        for meter in self.meters.values():
+            made, until = self._rows_of(meter, now - SETTLED)
+            rows += made
+            produced[meter.meter_id] = until
+        self._outbox = self._outbox.added(rows, produced, now)
+
+    def _rows_of(
+        self, meter: MappedMeter, until: datetime
+    ) -> tuple[list[TelemetryRow], datetime]:
+        """Return the rows of a meter that are over, and until when there are some."""
+        since = self._outbox.produced[meter.meter_id]
+        readings = self._readings.get(meter.source, ())
+        make = counter_rows if meter.counts else power_rows
+        powers = make(readings, meter.interval, since, until)
+        sign = -1 if meter.inverted else 1
+        rows = [_telemetry(meter, each, sign * each.value) for each in powers]
+        if meter.charge:
+            shown = self._readings.get(meter.charge, ())
+            charges = last_values(shown, meter.interval, since, until)
+            rows = list(_with_charges(meter, rows, charges))
+        if not meter.counts:
+            return rows, max(since, aligned(until, meter.interval))
+        # What a counter has not told yet may still come.
+        last = powers[-1].end if powers else since
+        return rows, max(since, last, aligned(until - GIVEN_UP, meter.interval))
+
+    async def _give_all(self) -> None:
+        now = self._conversation.now()
+        if self._conversation.must_wait or (
+            self._not_before and now < self._not_before
+        ):
+            return
+        bad: set[str] = set()
+        try:
+            for batch in self._outbox.batches(now):
+                await self._give(batch, bad)
+        except VoltusError as err:
+            self._failures += 1
+            pause = SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10)
+            self._not_before = now + min(pause, LONGEST_PAUSE)
+            LOGGER.debug("Telemetry was not taken and is sent again: %s", err)
+            return
+        self._failures, self._not_before = 0, None
+
+    async def _give(self, rows: Sequence[TelemetryRow], bad: set[str]) -> None:
+        """Give rows to Voltus, in parts where it refuses them as a whole.
+
+        Of a meter that turns out to be `bad`, nothing more is sent now.
+        """
+        try:
+            await self._conversation.send_telemetry(rows)
+        except VoltusRequestError as err:
+            too_large = isinstance(err, VoltusTooLargeError)
+            smaller = parts(rows, too_large=too_large)
+            if not smaller:
+                bad.add(rows[0].meter_id)
+                self._set_aside(rows[0].meter_id, err)
+            for part in smaller:
+                if part[0].meter_id not in bad:
+                    await self._give(part, bad)
+        else:
+            self._outbox = self._outbox.taken(rows)
+
+    def _set_aside(self, meter_id: str, err: VoltusError) -> None:
+        now = self._conversation.now()
+        if meter_id not in self._outbox.refused:
+            LOGGER.warning(
+                "Voltus refuses the telemetry of meter %s, which is tried again in an "
+                "hour: %s",
+                meter_id,
+                err,
+            )
+        self._outbox = self._outbox.set_aside(meter_id, str(err), now)
+
+    async def _save(self) -> None:
+        """Note until when Voltus has everything of each meter."""
+        found = {i: self.sent_until(i) for i in self.meters}
+        sent = {i: each.isoformat() for i, each in found.items() if each}
+        self._saved_at = self._conversation.now()
+        if sent == self._saved:
+            return
+        self._saved = sent
+        try:
+            await self._store.async_write({"sent_until": sent})
+        except NotWrittenError as err:
+            LOGGER.debug("Until when telemetry was sent is not noted: %s", err)
+
+
+def _telemetry(
+    meter: MappedMeter, row: Row, value: float, units: str = "kW"
+) -> TelemetryRow:
+    seconds = round(row.length.total_seconds())
+    return TelemetryRow(meter.meter_id, row.end, seconds, round(value, 6), units)
+
+
+def _with_charges(
+    meter: MappedMeter, powers: Iterable[TelemetryRow], charges: Iterable[Row]
+) -> Iterable[TelemetryRow]:
+    """Yield power and charge of a battery where both are known: Voltus takes no less."""
+    by_end = {each.end: each for each in charges}
+    for power in powers:
+        if charge := by_end.get(power.timestamp):
+            yield power
+            yield _telemetry(meter, charge, charge.value, "kWh")
+
+
+def _sent_until(content: dict[str, Any]) -> Mapping[str, str]:
+    """Read what was noted. Raises if it is not a time for each meter."""
+    noted = content["sent_until"]
+    for each in noted.values():
+        parse_time(each)
+    return dict(noted)
