@@ -182,6 +182,41 @@ async def test_the_dashboard_is_offered_and_added(
     await expect(page.get_by_text("Configuration error")).to_have_count(0)
 
 
+async def test_a_site_rehearses_from_its_card(
+    page: Page, home: Home, take_picture: TakePicture
+) -> None:
+    card = page.locator("voltus-site-card").filter(has_text="Hilltop Workshop")
+    curtail = "binary_sensor.hilltop_workshop_curtail"
+
+    async def click(name: str) -> None:
+        await card.get_by_role("button", name=name, exact=True).click()
+
+    await click("Start drill")
+    await expect(card.get_by_text("Brings your real loads down")).to_be_visible()
+    await card.get_by_label("Minutes").fill("5")
+    await take_picture("start-drill")
+    await card.get_by_role("dialog").get_by_role("button", name="Start drill").click()
+    await expect(card.get_by_text("Curtail now")).to_be_visible()
+    await expect(card.get_by_text("Drill", exact=True)).to_be_visible()
+    await take_picture("drill")
+
+    await click("Acknowledge")
+    acknowledge = card.get_by_role("button", name="Acknowledge", exact=True)
+    await expect(acknowledge).to_have_count(0)
+    await click("Opt out")
+    await card.get_by_label("Reason").fill("The freezer gets warm")
+    await card.get_by_label("Reason").press("Enter")
+    await expect(card.get_by_text("Opted out: call Voltus")).to_be_visible()
+    await home.until_state(curtail, "off")
+    await click("Opt in again")
+    await home.until_state(curtail, "on")
+
+    await click("Opt out")
+    await card.get_by_role("button", name="Cancel").click()
+    await click("Stop drill")
+    await expect(card.get_by_text("Nothing to do")).to_be_visible()
+
+
 async def test_a_dispatch_is_seen_and_sheds_loads(
     page: Page, home: Home, voltus: LocalVoltus, entry_id: str
 ) -> None:

@@ -19,6 +19,18 @@ const TEXTS = {
     left: "{span} left",
     in: "in {span}",
     test: "Test",
+    drill: "Drill",
+    out: "Opted out: call Voltus",
+    acknowledge: "Acknowledge",
+    opt_out: "Opt out",
+    opt_in: "Opt in again",
+    start_drill: "Start drill",
+    stop_drill: "Stop drill",
+    opt_out_is: "The load comes back at once, until the dispatch is over. Voltus is not told: call them.",
+    start_drill_is: "Brings your real loads down, without Voltus. It ends by itself and gives way to a real dispatch.",
+    reason: "Reason",
+    minutes: "Minutes",
+    cancel: "Cancel",
     offline: "No contact with Voltus: what is known stays in force.",
     missing: "This site is no longer there. Choose another one in the card’s settings.",
     disabled: "The sensor “Phase” of this site is disabled.",
@@ -46,6 +58,18 @@ const TEXTS = {
     left: "quedan {span}",
     in: "en {span}",
     test: "Prueba",
+    drill: "Simulacro",
+    out: "Sin participar: llame a Voltus",
+    acknowledge: "Confirmar",
+    opt_out: "Dejar de participar",
+    opt_in: "Volver a participar",
+    start_drill: "Iniciar simulacro",
+    stop_drill: "Detener simulacro",
+    opt_out_is: "La carga vuelve de inmediato, hasta que termine el despacho. Voltus no se entera: llámelos.",
+    start_drill_is: "Baja sus cargas reales, sin Voltus. Termina por sí solo y cede el paso a un despacho real.",
+    reason: "Motivo",
+    minutes: "Minutos",
+    cancel: "Cancelar",
     offline: "Sin contacto con Voltus: lo que se sabe sigue en vigor.",
     missing: "Este sitio ya no existe. Elija otro en los ajustes de la tarjeta.",
     disabled: "El sensor «Fase» de este sitio está deshabilitado.",
@@ -73,6 +97,18 @@ const TEXTS = {
     left: "encore {span}",
     in: "dans {span}",
     test: "Essai",
+    drill: "Exercice",
+    out: "Retiré : appelez Voltus",
+    acknowledge: "Accuser réception",
+    opt_out: "Se retirer",
+    opt_in: "Participer de nouveau",
+    start_drill: "Lancer un exercice",
+    stop_drill: "Arrêter l’exercice",
+    opt_out_is: "La charge revient aussitôt, jusqu’à la fin de l’appel. Voltus n’en est pas informé : appelez-les.",
+    start_drill_is: "Fait baisser vos charges réelles, sans Voltus. Il se termine de lui-même et cède la place à un véritable appel.",
+    reason: "Motif",
+    minutes: "Minutes",
+    cancel: "Annuler",
     offline: "Pas de contact avec Voltus : ce qui est connu reste en vigueur.",
     missing: "Ce site n’existe plus. Choisissez-en un autre dans les réglages de la carte.",
     disabled: "Le capteur « Phase » de ce site est désactivé.",
@@ -95,6 +131,42 @@ const LOOKS = {
   idle: ["mdi:check-circle-outline", "--success-color"],
   unknown: ["mdi:help-circle-outline", "--disabled-color"],
 };
+
+/* What the operator can do at a site: when it is offered, what is asked before, and the call.
+   Whatever does not fit, Home Assistant refuses, and says why. */
+const ACTS = {
+  acknowledge: {
+    offered: (site) => site.pending,
+    call: (site) => [["press", { entity_id: site.button }, "button"]],
+  },
+  opt_out: {
+    offered: (site) => site.admin && site.dispatches.length,
+    asks: { name: "reason", type: "text", value: "" },
+    call: (site, reason) =>
+      site.dispatches.map((id) => ["opt_out", { ...of(site, id), reason }]),
+  },
+  opt_in: {
+    offered: (site) => site.admin && site.out.length,
+    call: (site) => site.out.map((id) => ["opt_in", of(site, id)]),
+  },
+  start_drill: {
+    offered: (site) => site.admin && ["idle", "scheduled"].includes(site.phase),
+    asks: { name: "minutes", type: "number", value: 20, min: 1, max: 240, required: true },
+    call: (site, minutes) => [["start_drill", { ...at(site), duration: { minutes } }]],
+  },
+  stop_drill: {
+    offered: (site) => site.admin && site.drill,
+    call: (site) => [["stop_drill", { config_entry_id: site.account }]],
+  },
+};
+
+function at(site) {
+  return { config_entry_id: site.account, site_ids: [site.id] };
+}
+
+function of(site, dispatch_id) {
+  return { ...at(site), dispatch_id };
+}
 
 function text(language, key, values = {}) {
   const texts = TEXTS[(language || "en").split("-")[0]] || TEXTS.en;
@@ -250,15 +322,25 @@ const STYLE = `
     flex-direction: column; gap: 4px; border-inline-start: 6px solid var(--phase-color); }
   header { display: flex; align-items: center; gap: 12px; }
   ha-icon { color: var(--phase-color); --mdc-icon-size: 32px; flex: none; }
-  button { all: unset; cursor: pointer; font-weight: 500; flex: 1; min-height: 24px;
-    overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  button { all: unset; cursor: pointer; font-weight: 500; min-height: 24px; }
+  header button { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  footer { display: flex; flex-wrap: wrap; gap: 8px; margin-top: auto; padding-top: 8px;
+    min-height: 34px; }
+  footer button, dialog button { border: 1px solid var(--divider-color); border-radius: 16px;
+    padding: 4px 14px; color: var(--primary-text-color); }
+  dialog { border: none; border-radius: 16px; padding: 24px; max-width: 320px;
+    background: var(--card-background-color); color: var(--primary-text-color); }
+  dialog label { display: block; margin: 16px 0 4px; }
+  dialog input { width: 100%; box-sizing: border-box; padding: 8px; font: inherit; }
+  dialog form div { display: flex; flex-direction: row-reverse; gap: 8px; margin-top: 16px; }
   button:focus-visible { outline: 2px solid var(--primary-color); outline-offset: 2px; }
   .test { border: 1px solid var(--secondary-text-color); border-radius: 8px; padding: 0 8px;
     font-size: 12px; color: var(--secondary-text-color); }
   .phase { font-size: 24px; line-height: 32px; }
   .detail, .countdown { color: var(--secondary-text-color); min-height: 20px; }
   .countdown { font-variant-numeric: tabular-nums; }
-  .offline { color: var(--primary-text-color); font-size: 12px; min-height: 16px; }
+  .offline, .out { color: var(--primary-text-color); font-size: 12px; min-height: 16px; }
+  .out { color: var(--error-color); font-weight: 500; }
   [hidden] { display: none; }
 `;
 
@@ -313,11 +395,15 @@ class VoltusSiteCard extends HTMLElement {
     this.shadowRoot.host.style.setProperty("--phase-color", `var(${color})`);
     this._parts.icon.setAttribute("icon", icon);
     this._parts.name.setAttribute("aria-label", this._say("details", shown));
-    for (const part of ["name", "title", "detail", "offline"]) {
+    for (const part of ["name", "title", "detail", "offline", "out"]) {
       put(this._parts[part], shown[part]);
     }
-    this._parts.test.hidden = !shown.test;
-    put(this._parts.test, this._say("test"));
+    this._parts.test.hidden = !shown.mark;
+    put(this._parts.test, shown.mark ? this._say(shown.mark) : "");
+    for (const button of this._parts.footer.children) {
+      button.hidden = !shown.site || !ACTS[button.dataset.act].offered(shown.site);
+      put(button, this._say(button.dataset.act));
+    }
     this._target = shown.target;
     this._counting = shown.counting;
     this._countDown();
@@ -335,7 +421,18 @@ class VoltusSiteCard extends HTMLElement {
         <div class="detail"></div>
         <div class="countdown" aria-hidden="true"></div>
         <div class="offline"></div>
-      </ha-card>`;
+        <div class="out"></div>
+        <footer></footer>
+      </ha-card>
+      <dialog aria-labelledby="what">
+        <form method="dialog">
+          <b id="what"></b>
+          <p></p>
+          <label for="asked"></label>
+          <input id="asked">
+          <div><button value="yes"></button><button value="" formnovalidate></button></div>
+        </form>
+      </dialog>`;
     const part = (selector) => this.shadowRoot.querySelector(selector);
     this._parts = {
       icon: part("ha-icon"),
@@ -345,14 +442,18 @@ class VoltusSiteCard extends HTMLElement {
       detail: part(".detail"),
       countdown: part(".countdown"),
       offline: part(".offline"),
+      out: part(".out"),
+      footer: part("footer"),
+      dialog: part("dialog"),
     };
+    this._parts.footer.append(...Object.keys(ACTS).map((act) => this._button(act)));
     this._parts.name.addEventListener("click", () => this._showDetails());
   }
 
   /* What there is to see of the site: nothing here touches the page. */
   _shown() {
     const device = this._hass.devices[this._config.device];
-    const blank = { phase: "unknown", name: "", detail: "", offline: "", test: false };
+    const blank = { phase: "unknown", name: "", detail: "", offline: "", out: "" };
     if (!device) {
       return { ...blank, title: this._say("unknown"), detail: this._say("missing") };
     }
@@ -370,9 +471,72 @@ class VoltusSiteCard extends HTMLElement {
       detail: this._detail(phase, value("commitment"), target, state("phase")),
       target: target && new Date(target),
       counting: curtailing ? "left" : "in",
-      test: Boolean(curtail && curtail.attributes.test),
+      mark: curtail && ["drill", "test"].find((each) => curtail.attributes[each]),
       offline: this._isCutOff(device) ? this._say("offline") : "",
+      out: curtail && curtail.attributes.opted_out?.length ? this._say("out") : "",
+      site: this._site(device, phase, state),
     };
+  }
+
+  /* What the acts go by. */
+  _site(device, phase, state) {
+    const attributes = state("curtail")?.attributes || {};
+    const account = accountOf(device);
+    const [, identifier] = device.identifiers.find(([domain]) => domain === DOMAIN);
+    return {
+      account,
+      phase,
+      id: identifier.slice(account.length + 1),
+      admin: Boolean(this._hass.user?.is_admin),
+      drill: Boolean(attributes.drill),
+      dispatches: attributes.dispatch_ids || [],
+      out: attributes.opted_out || [],
+      pending: state("acknowledgement_pending")?.state === "on",
+      button: entityOf(this._hass, device, "acknowledge"),
+    };
+  }
+
+  _button(act) {
+    const button = document.createElement("button");
+    button.dataset.act = act;
+    button.addEventListener("click", () => this._act(act));
+    return button;
+  }
+
+  async _act(act) {
+    const { asks, call } = ACTS[act];
+    const { site } = this._shown();
+    const answer = asks ? await this._ask(act, asks) : "";
+    if (answer === undefined) {
+      return;
+    }
+    for (const [service, data, domain = DOMAIN] of call(site, answer)) {
+      await this._hass.callService(domain, service, data);
+    }
+  }
+
+  /* Ask before something is done that cannot be undone by looking away. */
+  _ask(act, { name, ...input }) {
+    const { dialog } = this._parts;
+    const [yes, no] = dialog.querySelectorAll("button");
+    const field = dialog.querySelector("input");
+    put(dialog.querySelector("b"), this._say(act));
+    put(dialog.querySelector("p"), this._say(`${act}_is`));
+    put(dialog.querySelector("label"), this._say(name));
+    put(no, this._say("cancel"));
+    put(yes, this._say(act));
+    Object.assign(field, { min: "", max: "", required: false }, input);
+    dialog.returnValue = "";
+    dialog.showModal();
+    return new Promise((resolve) => {
+      const done = () =>
+        resolve(
+          dialog.returnValue
+            ? input.type === "number" ? field.valueAsNumber : field.value
+            : undefined,
+        );
+      dialog.addEventListener("close", done, { once: true });
+    });
   }
 
   _detail(phase, amount, target, sensor) {
