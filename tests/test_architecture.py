@@ -49,6 +49,8 @@ PURE = (
     "loads.goals",
     "loads.load",
     "metering.intervals",
+    "reporting.page",
+    "reporting.report",
 )
 """Modules of the shell that know nothing of Home Assistant."""
 

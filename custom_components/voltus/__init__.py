@@ -18,6 +18,7 @@ from .dashboard.resource import (
 )
 from .loads.actions import async_let_go_of_all
 from .remembering.files import async_forget
+from .reporting.download import async_serve_reports
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -34,6 +35,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Offer the actions and the dashboard."""
     await async_setup_services(hass)
     await async_serve(hass)
+    async_serve_reports(hass)
     return True
 
 

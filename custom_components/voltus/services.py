@@ -27,6 +27,7 @@ from .coordinator import VoltusConfigEntry, VoltusCoordinator
 from .loads.actions import async_setup_load_actions
 from .operating.actions import acknowledge, opt_in, opt_out
 from .operating.drill import PATTERNS, start_drill, stop_drill
+from .reporting.download import Format, get_report
 from .reporting.queries import get_dispatches, get_log
 
 
@@ -80,6 +81,13 @@ GET_DISPATCHES_SCHEMA = vol.Schema(
 )
 GET_LOG_SCHEMA = vol.Schema(
     {**_ACCOUNT, vol.Optional("dispatch_id"): cv.string, **_PERIOD}
+)
+GET_REPORT_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Required("dispatch_id"): cv.string,
+        vol.Optional("format"): vol.Coerce(Format),
+    }
 )
 START_DRILL_SCHEMA = vol.Schema(
     {
@@ -148,6 +156,7 @@ async def async_setup_services(hass: HomeAssistant) -> None:
     for ask, schema in (
         (get_dispatches, GET_DISPATCHES_SCHEMA),
         (get_log, GET_LOG_SCHEMA),
+        (get_report, GET_REPORT_SCHEMA),
     ):
         hass.services.async_register(
             DOMAIN, ask.__name__, _for_account(ask), schema, SupportsResponse.ONLY

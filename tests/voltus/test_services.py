@@ -704,6 +704,12 @@ async def test_the_answers_are_as_the_documentation_shows_them(
         await call(harness.hass, "test_push"),
         await call(harness.hass, "get_dispatches", status="ended"),
         await call(harness.hass, "get_log", end=at(20.75).isoformat()),
+        await call(
+            harness.hass,
+            "get_report",
+            dispatch_id=created["dispatch_id"],
+            format="html",
+        ),
         await call(harness.hass, "start_drill"),
         await call(harness.hass, "stop_drill"),
         await acknowledged(harness),

@@ -1,0 +1,156 @@
+"""The report on a dispatch as one page: no script, no other file, fit to print and mail."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from html import escape
+from typing import Any, Final
+
+from .report import COLUMNS
+
+WIDTH: Final = 720
+ROW: Final = 34
+LEFT: Final = 170
+_STYLE: Final = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd;
+  vertical-align: top; }
+.hash { font: 11px/1.3 ui-monospace, monospace; word-break: break-all; color: #666; }
+.note { color: #666; }
+svg { width: 100%; height: auto; }
+svg text { font: 12px system-ui, sans-serif; }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } }
+"""
+
+
+def as_html(content: Mapping[str, Any], title: str) -> str:
+    """Return a report as a page of its own; all texts in it are escaped."""
+    dispatch = content["dispatch"]
+    kind = "Drill" if content["drill"] else "Dispatch"
+    name = f"{kind} {dispatch['id']}"
+    state = "preliminary" if content["preliminary"] else "final"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{escape(name)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{escape(name)}</h1>
+<p class="note">{escape(title)}. {state.capitalize()}, as of {_time(content["made"])}.
+Status: {escape(content["status"])}.</p>
+<h2>What was asked for</h2>
+{_table(("site", "kW below the baseline"), _asked(dispatch))}
+<p>From {_time(dispatch["start_time"])} to {_time(dispatch.get("end_time"))}.</p>
+<h2>When it was called for, and when we acted</h2>
+{_drawing(content)}
+{_table(("site", "on", "off"), _acted(content))}
+<h2>What was told, and when we knew</h2>
+{_table(COLUMNS, _changes(content))}
+<p class="note">Times are UTC. <em>moment</em> is when it came about, <em>received</em> when
+it reached us, <em>announced</em> when our automations were told; delays are in seconds. Each
+hash is the SHA-256 of its row and of the hash above it: a row that was edited does not match.
+Voltus publishes neither baseline nor result, and this page estimates none.</p>
+</body>
+</html>
+"""
+
+
+def _asked(dispatch: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for site in dispatch["sites"]:
+        amount = site["commitment"]
+        yield (
+            escape(site["name"]),
+            "the whole curtailment plan" if amount is None else f"{amount:g}",
+        )
+
+
+def _acted(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    names = _names(content)
+    for each in content["curtailments"]:
+        site = names.get(each["site_id"], each["site_id"])
+        yield escape(site), _time(each["on"]), _time(each["off"])
+
+
+def _changes(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for row in content["changes"]:
+        yield tuple(
+            f'<span class="hash">{escape(str(row[column]))}</span>'
+            if column == "hash"
+            else _cell(row.get(column))
+            for column in COLUMNS
+        )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) and "T" in value and value[:4].isdigit():
+        return _time(value)
+    return escape(str(value))
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{escape(each.replace('_', ' '))}</th>" for each in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows
+    )
+    return f"<table>\n<tr>{head}</tr>\n{body}</table>"
+
+
+def _drawing(content: Mapping[str, Any]) -> str:
+    """Draw, site by site, when curtailment was called for and when `curtail` was on."""
+    dispatch, made = content["dispatch"], content["made"]
+    asked = (dispatch["start_time"], dispatch.get("end_time") or made)
+    acted = [(each["on"], each["off"] or made) for each in content["curtailments"]]
+    instants = [datetime.fromisoformat(t) for span in (asked, *acted) for t in span]
+    begin, end = min(instants), max(instants)
+    margin = max((end - begin) / 20, timedelta(seconds=1))
+
+    def x(instant: str) -> float:
+        since = datetime.fromisoformat(instant) - (begin - margin)
+        return LEFT + (WIDTH - LEFT) * (since / (end - begin + 2 * margin))
+
+    names = _names(content)
+    height = ROW * len(names) + 24
+    left, right = (x(each) for each in asked)
+    parts = [
+        _bar(left, right, 0, height - 24, "#f3d9d5"),
+        f'<text x="{left:.1f}" y="{height - 8}">called for</text>',
+    ]
+    for number, (site_id, name) in enumerate(names.items()):
+        y = number * ROW
+        parts.append(f'<text x="0" y="{y + 21}">{escape(name[:24])}</text>')
+        parts += [
+            _bar(x(each["on"]), x(each["off"] or made), y + 8, 18, "#c4392b")
+            for each in content["curtailments"]
+            if each["site_id"] == site_id
+        ]
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="When curtailment was '
+        f'called for, and when each site curtailed">{"".join(parts)}</svg>'
+    )
+
+
+def _bar(left: float, right: float, top: float, height: float, fill: str) -> str:
+    return (
+        f'<rect x="{left:.1f}" y="{top}" width="{max(right - left, 1):.1f}" '
+        f'height="{height}" fill="{fill}"/>'
+    )
+
+
+def _names(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the sites by their ids."""
+    sites = content["dispatch"]["sites"]
+    return {each["id"]: each["name"] or each["id"] for each in sites}
+
+
+def _time(instant: str | None) -> str:
+    if instant is None:
+        return "open"
+    return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M:%S}"
