@@ -18,6 +18,7 @@ from custom_components.voltus.loads.encoding import (
     dump,
     read,
     read_saved_states,
+    storable,
 )
 from custom_components.voltus.loads.goals import SetBack, To
 from custom_components.voltus.loads.load import Load, Phase
@@ -126,3 +127,33 @@ async def test_what_an_earlier_version_has_left_is_taken_over(
     await shedding.wait(60)
     assert loads.running == ["freezer", "fan"]
     assert "voltus.loads" not in hass_storage
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ([1, "a", None], True),
+        ([1, {"b": [2.5]}], True),
+        ([float("nan")], False),
+        ({1: "a"}, False),
+        ((1, 2), False),
+    ],
+)
+def test_what_is_stored_is_the_same_when_it_is_read(value: object, good: bool) -> None:
+    assert storable(value) is good
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"switch.a": {"before": {"state": "x" * 256}}},
+        {"switch.a": {"since": "2026-07-15T12:00:00"}},
+        {"no entity": {}},
+    ],
+)
+def test_what_could_not_be_used_is_refused(spoil: dict[str, dict[str, Any]]) -> None:
+    content = json.loads(json_bytes(dump(KEPT)))
+    for entity_id, fields in spoil.items():
+        content["loads"][entity_id] = {**content["loads"]["switch.a"], **fields}
+    with pytest.raises(ValueError, match=r".+"):
+        read(content)

@@ -338,3 +338,51 @@ async def test_without_a_meter_the_form_says_that_voltus_has_to_add_it(
     await harness.set_up()
     flow = await start(harness)
     assert flow["reason"] == "no_meters"
+
+
+async def test_a_battery_is_mapped_with_its_charge(metered: Harness) -> None:
+    show(metered.hass, POWER, "unavailable")
+    show(metered.hass, CHARGE, 8, "kWh")
+    await metered.set_up()
+    flow = await fill_in(metered, await start(metered), meter_id="store")
+    chosen = {"entity_id": POWER, "state_of_charge": CHARGE}
+    flow = await fill_in(metered, flow, **chosen, interval="300", invert=False)
+    assert flow["description_placeholders"]["now"] == "?"
+    await fill_in(metered, flow)
+    (subentry,) = metered.entry.subentries.values()
+    assert subentry.data == {
+        "meter_id": "store",
+        **chosen,
+        "counts": False,
+        "interval": 300,
+        "invert": False,
+    }
+
+
+async def test_while_the_account_is_not_set_up_no_meter_can_be_mapped(
+    metered: Harness,
+) -> None:
+    show(metered.hass, POWER, 10)
+    map_meters(metered, mapping("main", POWER))
+    await metered.set_up()
+    await metered.hass.config_entries.async_unload(metered.entry.entry_id)
+    assert (await start(metered))["reason"] == "not_loaded"
+    (subentry_id,) = metered.entry.subentries
+    flow = await metered.entry.start_subentry_reconfigure_flow(
+        metered.hass, subentry_id
+    )
+    assert flow["reason"] == "not_loaded"
+
+
+async def test_without_the_recorder_it_goes_on_from_now(metered: Harness) -> None:
+    metered.storage["voltus.account.telemetry"] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": "voltus.account.telemetry",
+        "data": {"sent_until": {"main": at(-10).isoformat()}},
+    }
+    show(metered.hass, POWER, 10)
+    map_meters(metered, mapping("main", POWER))
+    await metered.set_up()
+    await pass_to(metered, 2.25)
+    assert received(metered) == [(1, 10), (2, 10)]
