@@ -298,7 +298,7 @@ async def test_the_automation_editor_offers_our_triggers_for_a_site(
     await take_picture("triggers")
     await started.click()
 
-    await expect(page.get_by_text("2 entities")).to_be_visible()
+    await expect(page.get_by_text("3 entities")).to_be_visible()
 
 
 async def test_a_scenario_is_run_from_the_tools(
