@@ -63,6 +63,11 @@ class Home:
         self.api = await self._life.enter_async_context(self.signed_in())
         await self._alive(onboarding.finish_onboarding(self.api, self.url))
 
+    @property
+    def pid(self) -> int:
+        """The process, which leads a group of its own."""
+        return self._process.pid
+
     async def restart(self) -> None:
         """Start once more, and wait until everything runs."""
         await self._start()
