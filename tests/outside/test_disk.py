@@ -40,6 +40,8 @@ async def test_a_full_disk_is_told_and_stops_no_dispatch(tmp_path: Path) -> None
         asyncio.timeout(240),
     ):
         await onboarding.add_integration(home.api, url)
+        # Home Assistant writes its own registries up to ten seconds late.
+        await asyncio.sleep(12)
         limit(home, "0")
         publish(voltus, full=dispatch({RIVERSIDE: 110}, starts_in=0, lasts=600))
         await home.until_state(CURTAIL, "on")
