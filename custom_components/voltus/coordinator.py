@@ -28,7 +28,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util.dt import utcnow
 
 from .account.devices import update_devices
-from .account.issues import Issues, current_issues
+from .account.issues import Issues, current_issues, opted_out_issues
 from .account.loop_share import LoopShare
 from .account.options import policy, poll_interval
 from .account.recent_activity import Boundary, RecentActivity
@@ -114,9 +114,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._once_more = OnceMore(
             hass,
             self.conversation,
-            may_ask=lambda: (
-                not (self.conversation.must_wait or entry.pref_disable_polling)
-            ),
+            may_ask=self._may_ask,
             start=self._in_background,
             look=lambda: self._look(self.now()),
         )
@@ -128,6 +126,11 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._questioned = False
         self._unsub_timer: CALLBACK_TYPE | None = None
         self._use_entry()
+
+    def _may_ask(self) -> bool:
+        """Whether Voltus may be asked out of turn."""
+        disabled = self.config_entry.pref_disable_polling
+        return not (self.conversation.must_wait or disabled)
 
     @property
     def sites(self) -> Mapping[str, Site]:
@@ -560,11 +563,10 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
                     new_sites=[self.all_sites[each].name for each in self.new_sites],
                     skew=self._skew(now),
                     released=self.data.released,
-                    opted_out=self._opted_out(),
                     refusals=self.conversation.unreadable,
-                    push_unreachable=self.push.unreachable,
-                    push_in_doubt=self.push.health.in_doubt,
                 ),
+                *opted_out_issues(self._opted_out()),
+                *self.push.issues(),
                 *self.telemetry.issues(),
             ],
         )

@@ -1,8 +1,10 @@
 """The actions: who may call them, with what, and what they answer."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final, final
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import (
@@ -29,6 +31,9 @@ from .operating.actions import acknowledge, opt_in, opt_out
 from .operating.drill import PATTERNS, start_drill, stop_drill
 from .reporting.download import Format, get_report
 from .reporting.queries import get_dispatches, get_log
+
+type _Answer = Coroutine[Any, Any, ServiceResponse]
+type _Act = Callable[..., _Answer]
 
 
 def _instant(value: object) -> datetime:
@@ -117,56 +122,9 @@ OPT_SCHEMA = vol.Schema(
 )
 
 
-async def async_setup_services(hass: HomeAssistant) -> None:
-    """Register the actions."""
-    for act, schema in (
-        (create_test_dispatch, CREATE_TEST_DISPATCH_SCHEMA),
-        (run_scenario, RUN_SCENARIO_SCHEMA),
-        (test_push, TEST_PUSH_SCHEMA),
-    ):
-        async_register_admin_service(
-            hass,
-            DOMAIN,
-            act.__name__,
-            _for_account(act),
-            schema,
-            SupportsResponse.OPTIONAL,
-        )
-    for say, schema in (
-        (start_drill, START_DRILL_SCHEMA),
-        (stop_drill, STOP_DRILL_SCHEMA),
-        (opt_out, OPT_SCHEMA),
-        (opt_in, OPT_SCHEMA),
-    ):
-        async_register_admin_service(
-            hass,
-            DOMAIN,
-            say.__name__,
-            _by_operator(say),
-            schema,
-            SupportsResponse.OPTIONAL,
-        )
-    hass.services.async_register(
-        DOMAIN,
-        acknowledge.__name__,
-        _by_operator(acknowledge),
-        ACKNOWLEDGE_SCHEMA,
-        SupportsResponse.OPTIONAL,
-    )
-    for ask, schema in (
-        (get_dispatches, GET_DISPATCHES_SCHEMA),
-        (get_log, GET_LOG_SCHEMA),
-        (get_report, GET_REPORT_SCHEMA),
-    ):
-        hass.services.async_register(
-            DOMAIN, ask.__name__, _for_account(ask), schema, SupportsResponse.ONLY
-        )
-    await async_setup_load_actions(hass)
-
-
 def _for_account(
-    act: Callable[..., Coroutine[Any, Any, ServiceResponse]],
-) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
+    act: _Act,
+) -> Callable[[ServiceCall], _Answer]:
     """Have something done for the account that is named, or the only one there is."""
 
     async def handle(call: ServiceCall) -> ServiceResponse:
@@ -177,8 +135,8 @@ def _for_account(
 
 
 def _by_operator(
-    say: Callable[..., Coroutine[Any, Any, ServiceResponse]],
-) -> Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]:
+    say: _Act,
+) -> Callable[[ServiceCall], _Answer]:
     """Have something said likewise, as the word of whoever calls."""
 
     async def handle(call: ServiceCall) -> ServiceResponse:
@@ -194,3 +152,53 @@ def _account_and_fields(call: ServiceCall) -> tuple[VoltusCoordinator, dict[str,
         call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None)
     )
     return entry.runtime_data, fields
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """An action of the name of a function: with what, for whom, and what it answers."""
+
+    act: _Act
+    schema: vol.Schema
+    handler: Callable[[_Act], Callable[[ServiceCall], _Answer]] = _for_account
+    admin: bool = True
+    answers: SupportsResponse = SupportsResponse.OPTIONAL
+
+
+_ACTIONS: Final = (
+    _Action(create_test_dispatch, CREATE_TEST_DISPATCH_SCHEMA),
+    _Action(run_scenario, RUN_SCENARIO_SCHEMA),
+    _Action(test_push, TEST_PUSH_SCHEMA),
+    _Action(start_drill, START_DRILL_SCHEMA, _by_operator),
+    _Action(stop_drill, STOP_DRILL_SCHEMA, _by_operator),
+    _Action(opt_out, OPT_SCHEMA, _by_operator),
+    _Action(opt_in, OPT_SCHEMA, _by_operator),
+    _Action(acknowledge, ACKNOWLEDGE_SCHEMA, _by_operator, admin=False),
+    *(
+        _Action(ask, schema, admin=False, answers=SupportsResponse.ONLY)
+        for ask, schema in (
+            (get_dispatches, GET_DISPATCHES_SCHEMA),
+            (get_log, GET_LOG_SCHEMA),
+            (get_report, GET_REPORT_SCHEMA),
+        )
+    ),
+)
+
+
+async def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    for each in _ACTIONS:
+        register = (
+            partial(async_register_admin_service, hass)
+            if each.admin
+            else hass.services.async_register
+        )
+        register(
+            DOMAIN,
+            each.act.__name__,
+            each.handler(each.act),
+            each.schema,
+            each.answers,
+        )
+    await async_setup_load_actions(hass)

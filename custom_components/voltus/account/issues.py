@@ -49,14 +49,10 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
     skew: float | None,
     released: Iterable[str],
     refusals: Iterable[Refusal],
-    push_unreachable: str | None,
-    push_in_doubt: bool,
-    opted_out: Mapping[str, Iterable[str]],
 ) -> list[Issue]:
-    """Return the issues that there are now; we have been asking since `began`.
+    """Return the issues of what is known and asked; we have been asking since `began`.
 
-    `new_sites` are names, `push_unreachable` is what Voltus says to our address, and
-    `opted_out` has names of sites by dispatch.
+    `new_sites` are names.
     """
     found = [
         Issue("held_dispatch", {"dispatch": plain(each)}, each)
@@ -78,17 +74,12 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         found.append(Issue("released_blind", {"dispatches": ended}))
     if unread := names(f"{each.dispatch_id} ({each.field})" for each in refusals):
         found.append(Issue("unreadable_dispatch", {"dispatches": unread}))
-    if push_unreachable is not None:
-        found.append(
-            Issue(
-                "push_unreachable",
-                {"error": plain(push_unreachable)},
-                severity=ir.IssueSeverity.WARNING,
-            )
-        )
-    elif push_in_doubt:
-        found.append(Issue("push_in_doubt", severity=ir.IssueSeverity.WARNING))
-    found += [
+    return found
+
+
+def opted_out_issues(opted_out: Mapping[str, Iterable[str]]) -> list[Issue]:
+    """Return an issue for each dispatch that sites are let go of, by their names."""
+    return [
         Issue(
             "opted_out",
             {"dispatch": plain(each), "sites": names(opted_out[each])},
@@ -96,7 +87,6 @@ def current_issues(  # noqa: PLR0913 (each kind of issue comes from elsewhere)
         )
         for each in sorted(opted_out)
     ]
-    return found
 
 
 class Issues:

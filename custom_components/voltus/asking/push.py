@@ -16,9 +16,11 @@ from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
 
+from ..account.issues import Issue, plain
 from ..account.options import push_is_on
 from ..aiovoltus.client import VoltusClient
 from ..aiovoltus.errors import VoltusAuthError, VoltusError, VoltusRateLimitError
@@ -98,6 +100,17 @@ class Push:
         if failure := self.registration.failure:
             return "unreachable" if failure.refused else "not_registered"
         return "in_doubt" if self.health.in_doubt else None
+
+    def issues(self) -> list[Issue]:
+        """Return what the operator has to know."""
+        warning = ir.IssueSeverity.WARNING
+        if (error := self.unreachable) is not None:
+            return [
+                Issue("push_unreachable", {"error": plain(error)}, severity=warning)
+            ]
+        if self.health.in_doubt:
+            return [Issue("push_in_doubt", severity=warning)]
+        return []
 
     @callback
     def async_listen(self) -> None:
