@@ -39,7 +39,24 @@ ROOMS_MAY_IMPORT = {
     "operating": {"aiovoltus", "announcing", "certification", "coordinator"},
     "remembering": {"aiovoltus", "certification"},
     "telemetry": {"account", "aiovoltus", "asking", "metering", "remembering"},
-    "reporting": {"aiovoltus", "certification", "coordinator"},
+    "performance": {
+        "account",
+        "aiovoltus",
+        "asking",
+        "certification",
+        "metering",
+        "remembering",
+        "telemetry",
+    },
+    "records": {
+        "account",
+        "aiovoltus",
+        "announcing",
+        "certification",
+        "performance",
+        "remembering",
+    },
+    "reporting": {"aiovoltus", "certification", "coordinator", "records"},
 }
 """What the packages of the shell may import of the integration, but for its names."""
 PURE = (
@@ -48,9 +65,14 @@ PURE = (
     "certification.verdict",
     "loads.goals",
     "loads.load",
+    "metering.baseline",
     "metering.intervals",
-    "reporting.page",
-    "reporting.report",
+    "metering.load",
+    "metering.performance",
+    "performance.estimate",
+    "records.page",
+    "records.report",
+    "records.season",
 )
 """Modules of the shell that know nothing of Home Assistant."""
 

@@ -54,8 +54,10 @@ from .aiovoltus.errors import (
 from .asking.address import parse_base
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
+from .performance.flow import PerformanceFlow
+from .performance.settings import SUBENTRY as PERFORMANCE
 from .telemetry.flow import MeterFlow
-from .telemetry.meters import SUBENTRY
+from .telemetry.meters import SUBENTRY as METER
 
 CONF_NEW_PUSH_ADDRESS = "new_push_address"
 
@@ -118,8 +120,8 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: VoltusConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the forms behind *Add meter*."""
-        return {SUBENTRY: MeterFlow}
+        """Return the forms behind *Add meter* and *Add performance*."""
+        return {METER: MeterFlow, PERFORMANCE: PerformanceFlow}
 
     @override
     async def async_step_user(

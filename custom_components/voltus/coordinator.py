@@ -22,6 +22,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
@@ -54,6 +55,9 @@ from .asking.conversation import Conversation
 from .asking.once_more import OnceMore
 from .asking.push import Push
 from .const import DOMAIN, LOGGER
+from .loads.notices import LOAD_TOLD
+from .performance.tracker import PerformanceTracker
+from .records.keeper import RecordKeeper
 from .remembering.log import Log
 from .remembering.memory import Memory
 from .remembering.persistence import Persistence
@@ -106,6 +110,8 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             is_curtailing=lambda: bool(self.data.curtailing),
             changed=self.async_update_listeners,
         )
+        self.performance = PerformanceTracker(hass, entry, self, self.conversation)
+        self.records = RecordKeeper(hass, entry, self, self.performance)
         self._policy: Policy
         self._heeded: Heeded | None = None
         self.poll_interval: timedelta
@@ -234,6 +240,9 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         entry.async_on_unload(
             self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
+        entry.async_on_unload(
+            async_dispatcher_connect(self.hass, LOAD_TOLD, self._async_log_load)
+        )
         self.push.async_start()
         entry.async_on_unload(async_at_started(self.hass, self._async_started))
 
@@ -338,6 +347,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self.async_refresh_soon()
         self.push.async_apply_entry()
         self.telemetry.async_apply_entry()
+        self.performance.async_apply_entry()
 
     @override
     async def async_shutdown(self) -> None:
@@ -345,7 +355,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         await super().async_shutdown()
         self._disarm()
         self._once_more.stop()
-        await self.telemetry.async_stop()
+        await self._stop_measuring()
         self._issues.show(self.name, {})
 
     @override
@@ -528,11 +538,37 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._look(self.now(), write=True)
         self.push.registration.async_start()
         self.config_entry.async_create_task(
-            self.hass, self.telemetry.async_start(), f"{self.name} telemetry"
+            self.hass, self._measure(), f"{self.name} telemetry"
+        )
+
+    async def _measure(self) -> None:
+        """Send telemetry, estimate performance, and keep records from now on."""
+        await self.telemetry.async_start()
+        await self.performance.async_start()
+        await self.records.async_start()
+        super().async_update_listeners()
+
+    async def _stop_measuring(self) -> None:
+        self.records.stop()
+        await self.performance.async_stop()
+        await self.telemetry.async_stop()
+
+    @callback
+    def _async_log_load(self, come_to: str, entity_id: str, scopes: list[str]) -> None:
+        """Log what a load has come to: it belongs to the record of a dispatch."""
+        now = self.now()
+        self.async_log(
+            {
+                "announced": now.isoformat(),
+                "type": come_to,
+                "entity_id": entity_id,
+                "scopes": [*scopes],
+            },
+            now,
         )
 
     async def _async_stop(self, _event: Event) -> None:
-        await self.telemetry.async_stop()
+        await self._stop_measuring()
         await self.async_save()
 
     async def _announce(self, last: Look, now: datetime, share: LoopShare) -> None:

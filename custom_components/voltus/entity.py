@@ -1,11 +1,12 @@
 """The devices that entities belong to, and how entities come and go with the sites."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import override
 
 from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
-from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import (
     AddConfigEntryEntitiesCallback,
     async_get_current_platform,
@@ -15,7 +16,9 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .account.devices import identifier
 from .account.states import Place
 from .aiovoltus.schedule import Curtailment
+from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
+from .performance.estimate import Estimate
 
 
 class VoltusEntity(CoordinatorEntity[VoltusCoordinator]):
@@ -71,6 +74,57 @@ class CurtailmentEntity(VoltusEntity):
     def curtailment(self) -> Curtailment:
         """What is asked, as all entities of the site show it."""
         return self.coordinator.states.curtailment(self.site_id)
+
+
+class PerformanceEntity(VoltusEntity):
+    """An entity that shows what is estimated of a site, every half minute at most."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the estimates, not the looks."""
+        await Entity.async_added_to_hass(self)
+        tracker = self.coordinator.performance
+        self.async_on_remove(tracker.async_add_listener(self.async_write_ha_state))
+
+    @property
+    def estimate(self) -> Estimate:
+        """What is estimated of the site; nothing before the first time."""
+        estimates = self.coordinator.performance.estimates
+        return estimates.get(str(self.site_id), Estimate())
+
+
+def async_add_where(
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    where: Callable[[], frozenset[str]],
+    make: Callable[[str], Iterable[VoltusEntity]],
+) -> None:
+    """Add entities to each site that is meant, now and later; they go when it is not."""
+    coordinator = entry.runtime_data
+    platform = async_get_current_platform()
+    known: set[str] = set()
+
+    def remove(site_id: str) -> None:
+        registry = er.async_get(coordinator.hass)
+        for each in make(site_id):
+            entity_id = registry.async_get_entity_id(
+                platform.domain, DOMAIN, str(each.unique_id)
+            )
+            if entity_id:
+                registry.async_remove(entity_id)
+
+    @callback
+    def update() -> None:
+        meant = where()
+        for site_id in known - meant:
+            remove(site_id)
+        new = sorted(meant - known)
+        known.clear()
+        known.update(meant)
+        async_add_entities(entity for site_id in new for entity in make(site_id))
+
+    update()
+    entry.async_on_unload(coordinator.async_add_listener(update))
 
 
 def async_add_for_everyone(

@@ -9,8 +9,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account.cause import dispatch_context
-from .aiovoltus.schedule import ChangeType, CurtailmentChange
-from .announcing.announcer import TOLD
+from .aiovoltus.schedule import ChangeType
+from .announcing.announcer import TOLD, ToldType
 from .coordinator import VoltusConfigEntry
 from .entity import VoltusEntity
 
@@ -53,11 +53,9 @@ class DispatchEvent(VoltusEntity, EventEntity):
         )
 
     @callback
-    def _async_tell(
-        self, kind: ChangeType | CurtailmentChange, data: Mapping[str, Any]
-    ) -> None:
+    def _async_tell(self, kind: ToldType, data: Mapping[str, Any]) -> None:
         ours = data["entry_id"] == self.coordinator.config_entry.entry_id
-        if not ours or isinstance(kind, CurtailmentChange):
+        if not ours or not isinstance(kind, ChangeType):
             return
         self.async_set_context(dispatch_context(data["entry_id"], data["dispatch_id"]))
         self._trigger_event(kind.value, {key: data[key] for key in ATTRIBUTES})

@@ -21,6 +21,8 @@ from .aiovoltus.schedule import ChangeType
 from .announcing.wording import kilowatts, listed, moment
 from .const import DOMAIN
 from .loads.notices import EVENT_FAILED, EVENT_TAKEN_OVER
+from .records.keeper import EVENT_EVALUATED
+from .records.report import result_in_words
 
 type Data = Mapping[str, Any]
 
@@ -70,6 +72,12 @@ def async_describe_events(
         async_describe_event(DOMAIN, f"{DOMAIN}_dispatch_{told}", describe(told))
 
     @callback
+    def evaluated(event: Event) -> dict[str, Any]:
+        return _evaluated_entry(hass, event.data)
+
+    async_describe_event(DOMAIN, EVENT_EVALUATED, evaluated)
+
+    @callback
     def failed(event: Event) -> dict[str, Any]:
         return _load_entry(hass, event, FAILED[event.data["phase"]])
 
@@ -88,6 +96,18 @@ def _load_entry(hass: HomeAssistant, event: Event, message: str) -> dict[str, An
         LOGBOOK_ENTRY_NAME: state.name if state else entity_id,
         LOGBOOK_ENTRY_MESSAGE: message,
         LOGBOOK_ENTRY_ENTITY_ID: entity_id,
+    }
+
+
+def _evaluated_entry(hass: HomeAssistant, data: Data) -> dict[str, Any]:
+    entry_id = str(data.get("entry_id"))
+    entry = hass.config_entries.async_get_entry(entry_id)
+    sites = "; ".join(map(result_in_words, data.get("sites", ())))
+    return {
+        LOGBOOK_ENTRY_NAME: entry.title if entry else "Voltus",
+        LOGBOOK_ENTRY_MESSAGE: (
+            f"evaluated dispatch {data.get('dispatch_id')}: {sites}, estimated"
+        ),
     }
 
 

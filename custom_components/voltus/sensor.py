@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -11,13 +11,20 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import UnitOfPower
+from homeassistant.const import PERCENTAGE, UnitOfEnergy, UnitOfPower
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import Curtailment, Phase, Status, status
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
+from .entity import (
+    CurtailmentEntity,
+    PerformanceEntity,
+    VoltusEntity,
+    async_add_for_everyone,
+    async_add_where,
+)
+from .performance.estimate import Estimate
 
 PARALLEL_UPDATES = 0
 
@@ -57,6 +64,49 @@ SENSORS: tuple[VoltusSensorDescription, ...] = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class EstimateSensorDescription(SensorEntityDescription):
+    """A value of an estimate."""
+
+    value_fn: Callable[[Estimate], float | None]
+
+
+def _estimated_power(
+    key: str, value_fn: Callable[[Estimate], float | None]
+) -> EstimateSensorDescription:
+    return EstimateSensorDescription(
+        key=key,
+        device_class=SensorDeviceClass.POWER,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        suggested_display_precision=1,
+        value_fn=value_fn,
+    )
+
+
+ESTIMATES: tuple[EstimateSensorDescription, ...] = (
+    _estimated_power("load", lambda estimate: estimate.load),
+    _estimated_power("baseline", lambda estimate: estimate.baseline),
+    _estimated_power("target_load", lambda estimate: estimate.target),
+    _estimated_power("reduction", lambda estimate: estimate.reduction),
+    EstimateSensorDescription(
+        key="performance",
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=PERCENTAGE,
+        suggested_display_precision=0,
+        value_fn=lambda estimate: estimate.percent,
+    ),
+    EstimateSensorDescription(
+        key="reduced_energy",
+        device_class=SensorDeviceClass.ENERGY,
+        state_class=SensorStateClass.TOTAL,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        suggested_display_precision=1,
+        value_fn=lambda estimate: estimate.energy,
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: VoltusConfigEntry,
@@ -65,6 +115,13 @@ async def async_setup_entry(
     """Add the sensors of the account and of each site."""
     async_add_entities([ActiveDispatchesSensor(entry.runtime_data)])
     async_add_for_everyone(entry, async_add_entities, CurtailmentSensor, SENSORS)
+    account = entry.runtime_data
+    async_add_where(
+        entry,
+        async_add_entities,
+        lambda: account.performance.site_ids.intersection(account.sites),
+        lambda site_id: [EstimateSensor(account, each, site_id) for each in ESTIMATES],
+    )
 
 
 class CurtailmentSensor(CurtailmentEntity, SensorEntity):
@@ -77,6 +134,54 @@ class CurtailmentSensor(CurtailmentEntity, SensorEntity):
     def native_value(self) -> str | float | datetime | None:
         """Answer by the last look."""
         return self.entity_description.value_fn(self.curtailment)
+
+
+class EstimateSensor(PerformanceEntity, SensorEntity):
+    """A value of what is estimated of a site."""
+
+    entity_description: EstimateSensorDescription
+
+    def __init__(
+        self,
+        coordinator: VoltusCoordinator,
+        description: EstimateSensorDescription,
+        site_id: str,
+    ) -> None:
+        """Show one row of the table for one site."""
+        super().__init__(coordinator, description.key, site_id)
+        self.entity_description = description
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        """Answer by the last estimate."""
+        value = self.entity_description.value_fn(self.estimate)
+        return None if value is None else round(value, 3)
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """The energy counts from the start of the dispatch that it is about."""
+        total = self.entity_description.state_class is SensorStateClass.TOTAL
+        return self.estimate.since if total else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Tell of a baseline how it came about."""
+        chosen = self.coordinator.performance.source_of(str(self.site_id))
+        if self.entity_description.key != "baseline" or chosen is None:
+            return None
+        estimate = self.estimate
+        return {
+            "method": chosen.settings["method"],
+            "source": chosen.source.value,
+            "dispatch_id": estimate.dispatch_id,
+            "complete": estimate.complete,
+            "days": estimate.days,
+            "days_needed": estimate.needed,
+            "adjustment": estimate.adjustment,
+        }
 
 
 class ActiveDispatchesSensor(VoltusEntity, SensorEntity):

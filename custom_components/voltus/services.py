@@ -30,7 +30,7 @@ from .loads.actions import async_setup_load_actions
 from .operating.actions import acknowledge, opt_in, opt_out
 from .operating.drill import PATTERNS, start_drill, stop_drill
 from .reporting.download import Format, get_report
-from .reporting.queries import get_dispatches, get_log
+from .reporting.queries import get_dispatches, get_log, get_season
 
 type _Answer = Coroutine[Any, Any, ServiceResponse]
 type _Act = Callable[..., _Answer]
@@ -55,6 +55,7 @@ def _duration(value: object) -> timedelta:
 
 _ACCOUNT = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
 _KILOWATTS = vol.All(vol.Coerce(float), vol.Range(min=0, max=10**6))
+_RATE = vol.All(vol.Coerce(float), vol.Range(min=0, max=10**6))
 _PERIOD = {vol.Optional("start"): _instant, vol.Optional("end"): _instant}
 
 CREATE_TEST_DISPATCH_SCHEMA = vol.Schema(
@@ -92,6 +93,14 @@ GET_REPORT_SCHEMA = vol.Schema(
         **_ACCOUNT,
         vol.Required("dispatch_id"): cv.string,
         vol.Optional("format"): vol.Coerce(Format),
+    }
+)
+GET_SEASON_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        **_PERIOD,
+        vol.Optional("rate_per_kwh"): _RATE,
+        vol.Optional("rate_per_kw_month"): _RATE,
     }
 )
 START_DRILL_SCHEMA = vol.Schema(
@@ -181,6 +190,7 @@ _ACTIONS: Final = (
             (get_dispatches, GET_DISPATCHES_SCHEMA),
             (get_log, GET_LOG_SCHEMA),
             (get_report, GET_REPORT_SCHEMA),
+            (get_season, GET_SEASON_SCHEMA),
         )
     ),
 )

@@ -27,18 +27,19 @@ import voluptuous as vol
 from .account.cause import caused_by
 from .account.devices import device_id
 from .aiovoltus.schedule import ChangeType, CurtailmentChange, total
-from .announcing.announcer import TOLD
+from .announcing.announcer import TOLD, RecordEvent, ToldType
 from .const import DOMAIN
 
 CONF_ACTIONABLE_ONLY: Final = "actionable_only"
 MOST_NAMES: Final = 3
 
-LISTENS_TO: Final[Mapping[str, ChangeType | CurtailmentChange]] = {
+LISTENS_TO: Final[Mapping[str, ToldType]] = {
     "curtailment_started": CurtailmentChange.STARTED,
     "curtailment_ended": CurtailmentChange.ENDED,
     "dispatch_announced": ChangeType.CREATED,
     "dispatch_updated": ChangeType.UPDATED,
     "dispatch_cancelled": ChangeType.CANCELLED,
+    "dispatch_evaluated": RecordEvent.EVALUATED,
 }
 
 
@@ -102,7 +103,7 @@ class VoltusTrigger(Trigger):
         """Listen to all that any account tells."""
 
         @callback
-        def hear(told: ChangeType | CurtailmentChange, data: Mapping[str, Any]) -> None:
+        def hear(told: ToldType, data: Mapping[str, Any]) -> None:
             if told is not self._listens_to:
                 return
             variables = self._concern(data, _devices(self._hass, self._target))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from homeassistant.core import Context, HomeAssistant, callback
@@ -35,10 +36,16 @@ from .announcement import (
     said_announcement,
 )
 
+
+class RecordEvent(StrEnum):
+    """What is told of the record of a dispatch."""
+
+    EVALUATED = "evaluated"
+
+
+type ToldType = ChangeType | CurtailmentChange | RecordEvent
 # Carries the type and the data of all that any account announces.
-TOLD: Final = SignalType[ChangeType | CurtailmentChange, dict[str, Json]](
-    f"{DOMAIN}_told"
-)
+TOLD: Final = SignalType[ToldType, dict[str, Json]](f"{DOMAIN}_told")
 
 
 class Announcer:

@@ -34,7 +34,7 @@ from .commands import async_tell, is_automation, report_of
 from .encoding import Kept, dump, read, read_saved_states
 from .goals import STATE, Request
 from .load import Cause, Load, Phase, advance, change, due, restore, shed
-from .notices import show_issues, tell_failed, tell_orphaned, tell_taken_over
+from .notices import note, show_issues, tell_failed, tell_orphaned, tell_taken_over
 
 FURTHEST: Final = timedelta(hours=1)
 """Ahead of now, for a load to wait to come back: beyond, the clock was set back."""
@@ -197,6 +197,7 @@ class LoadController:
         return context
 
     def _replace(self, entity_id: str, load: Load | None) -> None:
+        note(self._hass, entity_id, self._loads[entity_id], load)
         if load is None:
             del self._loads[entity_id]
             self._dues.pop(entity_id, None)

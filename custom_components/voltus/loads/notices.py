@@ -5,6 +5,8 @@ from typing import Final
 
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.signal_type import SignalType
 
 from ..account.issues import names, plain
 from ..const import DOMAIN, LOGGER
@@ -12,12 +14,26 @@ from .load import Load, Phase
 
 EVENT_FAILED: Final = f"{DOMAIN}_load_failed"
 EVENT_TAKEN_OVER: Final = f"{DOMAIN}_load_taken_over"
+# Carries what a load has come to, its entity id, and the scopes that hold it.
+LOAD_TOLD: Final = SignalType[str, str, list[str]](f"{DOMAIN}_load_told")
+
+
+def note(hass: HomeAssistant, entity_id: str, before: Load, after: Load | None) -> None:
+    """Have it logged when a load has gone down, or is back."""
+    if after is None:
+        come_to = "load_back" if before.phase is Phase.COMING_BACK else None
+    else:
+        is_down = after.phase is Phase.DOWN is not before.phase
+        come_to = "load_down" if is_down else None
+    if come_to:
+        async_dispatcher_send(hass, LOAD_TOLD, come_to, entity_id, [*before.scopes])
 
 
 def tell_failed(
     hass: HomeAssistant, entity_id: str, load: Load, context: Context | None
 ) -> None:
     """Tell that a load has not obeyed for some time."""
+    async_dispatcher_send(hass, LOAD_TOLD, "load_failed", entity_id, [*load.scopes])
     hass.bus.async_fire(
         EVENT_FAILED,
         {
@@ -35,6 +51,7 @@ def tell_taken_over(
     hass: HomeAssistant, entity_id: str, load: Load, state: State
 ) -> None:
     """Tell that somebody wants a load otherwise, which counts until the next time."""
+    async_dispatcher_send(hass, LOAD_TOLD, "load_taken_over", entity_id, [*load.scopes])
     hass.bus.async_fire(
         EVENT_TAKEN_OVER,
         {

@@ -187,7 +187,8 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 
 def _names(entry_id: str) -> tuple[str, ...]:
-    return entry_id, f"{entry_id}.log", f"{entry_id}.telemetry"
+    kinds = ("log", "telemetry", "load", "records")
+    return entry_id, *(f"{entry_id}.{kind}" for kind in kinds)
 
 
 def _file(path: Path) -> dict[str, Json] | None:

@@ -51,6 +51,8 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "sites": texts,
     "dispatch_ids": texts,
     "scenario": partial(typed, str),
+    "entity_id": partial(typed, str),
+    "scopes": texts,
 }
 """What a field of a row must be, if it is there. Each raises ValueError."""
 

@@ -14,11 +14,10 @@ from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import HomeAssistant, ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
 
-from ..certification.verdict import curtailments
 from ..const import DOMAIN
 from ..coordinator import VoltusCoordinator
-from .page import as_html
-from .report import as_csv, report
+from ..records.page import as_html
+from ..records.report import as_csv
 
 SIGNED_FOR: Final = timedelta(hours=1)
 PATH: Final = "/api/voltus/report"
@@ -48,7 +47,7 @@ async def get_report(
     format: Format = Format.JSON,  # noqa: A002
 ) -> ServiceResponse:
     """Return the report on a dispatch, and where to download it for an hour."""
-    content = _report(account, dispatch_id)
+    content = await account.records.async_report(dispatch_id)
     if content is None:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -82,7 +81,7 @@ class ReportView(HomeAssistantView):
         account = getattr(entry, "runtime_data", None)
         if not isinstance(account, VoltusCoordinator) or form not in TYPES:
             return web.Response(status=HTTPStatus.NOT_FOUND)
-        content, given = _report(account, dispatch_id), Format(form)
+        content, given = await account.records.async_report(dispatch_id), Format(form)
         if content is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
         return web.Response(
@@ -96,16 +95,6 @@ class ReportView(HomeAssistantView):
 def async_serve_reports(hass: HomeAssistant) -> None:
     """Offer reports to be downloaded."""
     hass.http.register_view(ReportView)
-
-
-def _report(account: VoltusCoordinator, dispatch_id: str) -> dict[str, Any] | None:
-    known = {**account.log.past, **account.data.snapshot.dispatches}
-    dispatch = known.get(dispatch_id)
-    if dispatch is None:
-        return None
-    rows = account.log.rows
-    own = [row for row in rows if row.get("dispatch_id") == dispatch_id]
-    return report(dispatch, own, curtailments(rows), account.now())
 
 
 def _text(account: VoltusCoordinator, content: Mapping[str, Any], given: Format) -> str:

@@ -11,6 +11,7 @@ from ..aiovoltus.schedule import status as status_of
 from ..certification.actions import check_sites
 from ..certification.verdict import Curtailed, curtailments, verdicts
 from ..coordinator import VoltusCoordinator
+from ..records.season import season
 
 
 async def get_dispatches(
@@ -55,6 +56,13 @@ async def get_log(
             and dispatch_id in (None, row["dispatch_id"])
             and within(announced := parse_time(row["announced"]), announced)
         ],
+        "loads": [
+            row
+            for row in rows
+            if dispatch_id is None
+            and str(row["type"]).startswith("load_")
+            and within(announced := parse_time(row["announced"]), announced)
+        ],
         "curtailments": [
             _curtailed(each)
             for each in curtailments(rows)
@@ -67,6 +75,28 @@ async def get_log(
             if within(parse_time(each["posted"]), parse_time(each["until"]))
         ],
     }
+
+
+async def get_season(
+    account: VoltusCoordinator,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    rate_per_kwh: float | None = None,
+    rate_per_kw_month: float | None = None,
+) -> ServiceResponse:
+    """Return what the records of a season come to, by program and site; an estimate."""
+    within = _period(start, end)
+    last = {each["dispatch"]["id"]: each for each in account.records.records}
+    chosen = [
+        each
+        for each in last.values()
+        if within(parse_time(each["dispatch"]["start_time"]), parse_time(each["over"]))
+    ]
+    rows = season(
+        chosen, rate_per_kwh=rate_per_kwh, rate_per_kw_month=rate_per_kw_month
+    )
+    return {"estimated": True, "sites": [*rows]}
 
 
 def _period(

@@ -1,8 +1,8 @@
 """Which entity stands for which of Voltus' meters, and what it shows, in kW or kWh."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final, final
 
 from homeassistant.config_entries import ConfigEntry
@@ -15,7 +15,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.unit_conversion import EnergyConverter, PowerConverter
 
-from ..metering.intervals import Reading
+from ..metering.intervals import Reading, Row, counter_rows, power_rows
 
 SUBENTRY: Final = "meter"
 CONF_METER_ID: Final = "meter_id"
@@ -65,6 +65,21 @@ def mapped_meters(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[MappedMet
                 inverted=data[CONF_INVERT],
                 charge=charge and entity_id_of(hass, charge),
             )
+
+
+def rows_of(
+    meter: MappedMeter,
+    readings: Sequence[Reading],
+    length: timedelta,
+    since: datetime,
+    until: datetime,
+) -> list[Row]:
+    """Return what a meter measured in each whole interval, in kW, positive what is taken."""
+    make = counter_rows if meter.counts else power_rows
+    rows = make(readings, length, since, until)
+    if not meter.inverted:
+        return rows
+    return [replace(each, value=-each.value) for each in rows]
 
 
 def entity_id_of(hass: HomeAssistant, stored: str) -> str:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any, Final
 
-from .report import COLUMNS
+from .report import COLUMNS, result_in_words
 
 WIDTH: Final = 720
 ROW: Final = 34
 LEFT: Final = 170
+_COLOURS: Final = {"load": "#1f6fb2", "baseline": "#7a7a7a", "target": "#c4392b"}
 _STYLE: Final = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
@@ -53,9 +54,11 @@ Status: {escape(content["status"])}.</p>
 <h2>What was told, and when we knew</h2>
 {_table(COLUMNS, _changes(content))}
 <p class="note">Times are UTC. <em>moment</em> is when it came about, <em>received</em> when
-it reached us, <em>announced</em> when our automations were told; delays are in seconds. Each
-hash is the SHA-256 of its row and of the hash above it: a row that was edited does not match.
-Voltus publishes neither baseline nor result, and this page estimates none.</p>
+it reached us, <em>announced</em> when our automations were told; delays are in seconds.</p>
+{_loads(content)}
+{_results(content)}
+<h2>Seal</h2>
+<p class="hash">{_seal(content)}</p>
 </body>
 </html>
 """
@@ -79,12 +82,94 @@ def _acted(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _changes(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for row in content["changes"]:
-        yield tuple(
-            f'<span class="hash">{escape(str(row[column]))}</span>'
-            if column == "hash"
-            else _cell(row.get(column))
-            for column in COLUMNS
+        yield tuple(_cell(row.get(column)) for column in COLUMNS)
+
+
+def _loads(content: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            _time(row["announced"]),
+            escape(str(row["entity_id"])),
+            escape(str(row["type"]).removeprefix("load_").replace("_", " ")),
         )
+        for row in content["loads"]
+    ]
+    if not rows:
+        return ""
+    return f"<h2>What the loads did</h2>\n{_table(('when', 'load', 'came to'), rows)}"
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    if "hash" not in content:
+        return "Not sealed yet."
+    before = content["before"] or "none"
+    return f"SHA-256 {content['hash']}, after {escape(before)}"
+
+
+def _results(content: Mapping[str, Any]) -> str:
+    """Return for each site what came of it: the sentence, the drawing, and the method."""
+    names = _names(content)
+    parts = []
+    for site in content["sites"]:
+        name = names[site["site_id"]]
+        words = result_in_words({**site, **site["result"], "name": name})
+        found, needed = len(site["baseline"]["days"]), site["baseline"]["days_needed"]
+        days = f", {found} of {needed} days" if needed else ""
+        parts.append(
+            f"<h2>{escape(name)}: load, baseline and target, estimated</h2>\n"
+            f"<p>{escape(words)}. Estimated by {escape(site['method']['method'])}{days}, "
+            f"load from {escape(site['source'])}"
+            f"{', partly by the hour' if site['coarse'] else ''}.</p>\n"
+            f"{_curves(site, content)}"
+        )
+    if parts:
+        return "\n".join(parts)
+    return (
+        '<p class="note">Voltus publishes neither baseline nor result, and for these '
+        "sites none is estimated.</p>"
+    )
+
+
+def _curves(site: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Draw load, baseline and target in kW, with the time of the dispatch shaded."""
+    lines = {
+        "load": site["load"],
+        "baseline": site["baseline"]["kw"],
+        "target": site["target"],
+    }
+    points = [p for line in lines.values() for p in line if p[1] is not None]
+    if not points:
+        return '<p class="note">Nothing is known of the load.</p>'
+    dispatch = content["dispatch"]
+    times = [datetime.fromisoformat(at) for at, _ in points]
+    begin, span = min(times), max(max(times) - min(times), timedelta(minutes=1))
+    low, high = min(0, *(kw for _, kw in points)), max(kw for _, kw in points)
+
+    def x(instant: str) -> float:
+        since = datetime.fromisoformat(instant) - begin
+        return 60 + (WIDTH - 60) * min(max(since / span, 0), 1)
+
+    def y(kw: float) -> float:
+        return 200 - 180 * (kw - low) / (high - low or 1)
+
+    left = x(dispatch["start_time"])
+    right = x(dispatch.get("end_time") or content["made"])
+    parts = [_bar(left, right, 20, 180, "#f3d9d5")]
+    for number, (name, line) in enumerate(lines.items()):
+        path = " ".join(f"{x(at):.1f},{y(kw):.1f}" for at, kw in line if kw is not None)
+        style = f'fill="none" stroke="{_COLOURS[name]}" stroke-width="2"'
+        dash = ' stroke-dasharray="6 4"' if name == "target" else ""
+        parts.append(f'<polyline points="{path}" {style}{dash}/>')
+        parts.append(
+            f'<text x="{70 + 90 * number}" y="14" fill="{_COLOURS[name]}">{name}</text>'
+        )
+    parts += [
+        f'<text x="0" y="{y(kw) + 4:.1f}">{kw:.0f} kW</text>' for kw in (low, high)
+    ]
+    return (
+        f'<svg viewBox="0 0 {WIDTH} 210" role="img" aria-label="Load, baseline and '
+        f'target in kW">{"".join(parts)}</svg>'
+    )
 
 
 def _cell(value: object) -> str:
