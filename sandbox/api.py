@@ -9,6 +9,7 @@ import string
 from typing import NoReturn
 
 from .faults import Faults
+from .history import curtailments, load, parse_asked
 from .scenario import (
     Scenario,
     State,
@@ -49,6 +50,7 @@ class Request:
     method: str
     path: str
     key: str
+    query: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -87,6 +89,8 @@ def respond(
             return _page(sites=account.sites)
         case "POST", ["dispatches" | "scenarios" | "telemetry" as name]:
             return _POSTED[name](account, read_json(body), now)
+        case "GET", ["telemetry", "kw"]:
+            return _load(account, request, now)
         case _, ["webhooks", *webhook_id]:
             return _webhooks(account, request.method, webhook_id, body)
     return _refuse(path)
@@ -107,10 +111,14 @@ def _webhooks(
 
 def _refuse(path: Sequence[str]) -> NoReturn:
     match path:
-        case ["dispatches" | "sites" | "scenarios" | "telemetry" | "webhooks"] | [
-            "dispatches" | "webhooks",
-            _,
-        ]:
+        case (
+            ["dispatches" | "sites" | "scenarios" | "telemetry" | "webhooks"]
+            | [
+                "dispatches" | "webhooks",
+                _,
+            ]
+            | ["telemetry", "kw"]
+        ):
             raise RequestError("Method Not Allowed", 405)
     raise RequestError("Not Found", 404)
 
@@ -152,6 +160,16 @@ def _add_telemetry(account: Account, asked: object, now: datetime) -> Answer:
     for row in parse_telemetry(asked, account.sites, account.most_rows, now):
         account.telemetry[row["meter_id"], row["units"], row["timestamp"]] = row
     return Answer()
+
+
+def _load(account: Account, request: Request, now: datetime) -> Answer:
+    """Answer with the load of sites; of the public ones Voltus has none."""
+    asked = parse_asked(request.query, account.sites)
+    if account.read_only:
+        return json_answer({"data": None})
+    curtailed = curtailments(account.scenario, now)
+    rows = account.telemetry.values()
+    return json_answer({"data": {"sites": load(asked, rows, curtailed, now)}})
 
 
 _POSTED = {

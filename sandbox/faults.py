@@ -15,6 +15,7 @@ BODIES: Mapping[str, Callable[[bytes], bytes]] = {
     "malformed": lambda body: b'{"dispatches": [}',
     "empty": lambda body: b"",
     "null_dispatches": lambda body: b'{"dispatches": null, "page": 0, "perPage": 0}',
+    "null_data": lambda body: b'{"data": null}',
     "wrong_shape": lambda body: b'["dispatches"]',
     "huge": lambda body: body.ljust(HUGE),
 }

@@ -175,7 +175,8 @@ class LocalVoltus:
         )
 
     async def _versioned(self, http: web.Request) -> web.StreamResponse:
-        request = Request(http.method, http.path, http.headers.get(KEY_HEADER, ""))
+        key = http.headers.get(KEY_HEADER, "")
+        request = Request(http.method, http.path, key, tuple(http.query.items()))
         self.requests.append(request)
         faults = self.faults.at(request.path)
         self.faults = self.faults.after(request.path)

@@ -22,7 +22,7 @@ LIBRARY_MAY_IMPORT = {
     "backoff": set[str](),
     "clock_skew": set[str](),
     "webhooks": {"errors", "models"},
-    "telemetry": {"models"},
+    "telemetry": {"errors", "models"},
     "client": {"errors", "models", "telemetry", "webhooks"},
     "": {"errors", "models", "schedule", "client"},
 }

@@ -42,6 +42,11 @@ from custom_components.voltus.aiovoltus.models import (
     parse_dispatch,
     parse_listing,
 )
+from custom_components.voltus.aiovoltus.telemetry import (
+    LoadRow,
+    TelemetryRow,
+    on_grid,
+)
 from custom_components.voltus.aiovoltus.webhooks import EVENTS, Webhook
 from sandbox.faults import Faults
 from sandbox.server import LocalVoltus, serve
@@ -84,6 +89,7 @@ METHODS: dict[str, Call] = {
     "post_scenario": lambda client: client.post_scenario(SCENARIO),
     "webhooks": lambda client: client.webhooks(),
     "delete_webhook": lambda client: client.delete_webhook("asd8f"),
+    "telemetry_kw": lambda client: client.telemetry_kw(["kd1k"], START, END, 60),
 }
 
 every_method = pytest.mark.parametrize("call", METHODS.values(), ids=METHODS)
@@ -265,7 +271,7 @@ async def test_every_path_is_versioned(
         await call(client)
     (request,) = voltus.requests
     assert re.fullmatch(
-        r"/2022-04-15/(dispatches|sites|scenarios|webhooks)(/(xv1w4|asd8f))?",
+        r"/2022-04-15/(dispatches|sites|scenarios|webhooks|telemetry)(/(xv1w4|asd8f|kw))?",
         request.path,
     )
 
@@ -925,6 +931,51 @@ def test_a_key_that_any_text_may_have_is_left_in_it(session: ClientSession) -> N
     assert client.without_key({"name": "secret"}, b'{"name": "secret"}') == {
         "name": "secret"
     }
+
+
+# Telemetry
+
+
+async def test_the_load_of_sites_is_read_back(
+    client: VoltusClient, voltus: LocalVoltus
+) -> None:
+    end = on_grid(datetime.now(UTC))
+    minutes = [end - each * timedelta(minutes=1) for each in (2, 0)]
+    rows = [TelemetryRow("p4xq", each, 60, 12.5) for each in minutes]
+    await client.send_telemetry(rows)
+    start = end - timedelta(minutes=3)
+    odd = timedelta(seconds=7)
+    load = await client.telemetry_kw(["kd1k"], start + odd, end + odd, 30)
+    interval = timedelta(seconds=30)
+    assert load == {
+        "kd1k": {
+            "p4xq": tuple(
+                LoadRow(start + n * interval, interval, kw)
+                for n, kw in enumerate([12.5, 12.5, None, None, 12.5, 12.5], 1)
+            )
+        }
+    }
+
+
+async def test_of_more_than_ten_sites_voltus_is_asked_several_times(
+    client: VoltusClient, voltus: LocalVoltus
+) -> None:
+    meters = [{"id": "m", "name": "", "asset_type": "load"}]
+    sites = [{"id": f"s{n}", "name": "", "meters": meters} for n in range(21)]
+    voltus.accounts[KEY].sites = sites
+    site_ids = [str(each["id"]) for each in sites]
+    end = datetime.now(UTC)
+    load = await client.telemetry_kw(site_ids, end - timedelta(hours=1), end, 300)
+    assert [*load] == site_ids
+    assert len(voltus.requests) == 3
+    assert all(len(each["m"]) == 12 for each in load.values())
+
+
+async def test_where_there_is_no_telemetry_there_is_no_load(
+    session: ClientSession, url: str
+) -> None:
+    client = VoltusClient(session, url, PUBLIC_KEY)
+    assert await client.telemetry_kw(["asdf"], START, END, 60) == {}
 
 
 # Webhooks

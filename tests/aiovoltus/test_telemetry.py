@@ -6,12 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from custom_components.voltus.aiovoltus.errors import VoltusFormatError
+from custom_components.voltus.aiovoltus.models import Json
 from custom_components.voltus.aiovoltus.telemetry import (
     KEPT,
     MOST_ROWS,
     SET_ASIDE,
+    LoadRow,
     Outbox,
     TelemetryRow,
+    parse_load,
     parts,
 )
 from tests.builders import NOON, at
@@ -119,3 +123,91 @@ def test_every_good_row_is_found_whatever_is_bad(
 
     give(tuple(rows))
     assert sorted(map(hash, taken)) == sorted(map(hash, set(rows) - wrong))
+
+
+# What is read back
+
+MINUTE = timedelta(minutes=1)
+
+
+def wire_row(minute: float, value: Json = 1.5, **fields: Json) -> dict[str, Json]:
+    return {
+        "timestamp": at(minute).isoformat(),
+        "interval_seconds": 60,
+        "units": "kW",
+        "value": value,
+        **fields,
+    }
+
+
+def answer(*meters: tuple[str, list[Json] | None]) -> dict[str, Json]:
+    read: list[Json] = [{"meter_id": i, "telemetry": rows} for i, rows in meters]
+    return {"data": {"sites": [{"site_id": "s1", "meters": read}]}}
+
+
+def test_a_meter_that_stands_there_twice_is_put_together() -> None:
+    assert parse_load(
+        answer(
+            ("a", [wire_row(3), wire_row(2, None)]),
+            ("b", None),
+            ("a", [wire_row(1), wire_row(2, 7), wire_row(3, None)]),
+        )
+    ) == {
+        "s1": {
+            "a": (
+                LoadRow(at(1), MINUTE, 1.5),
+                LoadRow(at(2), MINUTE, 7),
+                LoadRow(at(3), MINUTE, 1.5),
+            ),
+            "b": (),
+        }
+    }
+
+
+def test_a_row_without_a_value_is_one_that_voltus_does_not_know() -> None:
+    without = {name: each for name, each in wire_row(1).items() if name != "value"}
+    expected = {"s1": {"a": (LoadRow(at(1), MINUTE, None),)}}
+    assert parse_load(answer(("a", [without]))) == expected
+    for value in (None, "1.5", True):
+        assert parse_load(answer(("a", [wire_row(1, value)]))) == expected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "row",
+        wire_row(1, timestamp="noon"),
+        wire_row(1, interval_seconds=None),
+        wire_row(1, interval_seconds=1e300),
+        wire_row(1, units="kWh"),
+        wire_row(1, units=None),
+        {},
+    ],
+)
+def test_an_unreadable_row_is_left_out(odd: Json) -> None:
+    load = parse_load(answer(("a", [odd, wire_row(2, units="kw")])))
+    assert load == {"s1": {"a": (LoadRow(at(2), MINUTE, 1.5),)}}
+
+
+def test_an_account_without_telemetry_has_no_load() -> None:
+    assert parse_load({"data": None}) == {}
+    assert parse_load({"data": {"sites": None}}) == {}
+    assert parse_load({"data": {"sites": [{"site_id": "s1"}]}}) == {"s1": {}}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        {},
+        {"data": []},
+        {"data": {}},
+        {"data": {"sites": {}}},
+        {"data": {"sites": [{}]}},
+        {"data": {"sites": [{"site_id": 1}]}},
+        {"data": {"sites": [{"site_id": "s1", "meters": [1]}]}},
+    ],
+)
+def test_what_is_no_telemetry_is_refused(payload: Json) -> None:
+    with pytest.raises(VoltusFormatError):
+        parse_load(payload)

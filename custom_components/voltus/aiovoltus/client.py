@@ -1,5 +1,6 @@
 """The conversation with Voltus' REST API, version 2022-04-15."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from .errors import (
     VoltusTooLargeError,
 )
 from .models import Json, SiteList, can_be_asked_for, clean, parse_sites
-from .telemetry import TelemetryRow
+from .telemetry import MOST_SITES, Load, TelemetryRow, on_grid, parse_load
 from .webhooks import EVENTS, Webhook, parse_webhook, parse_webhooks
 
 PRODUCTION: Final = "https://api.voltus.co"
@@ -177,14 +178,41 @@ class VoltusClient:
         body: dict[str, Json] = {"telemetry": [each.as_wire() for each in rows]}
         await self._request("POST", "telemetry", body=body)
 
+    async def telemetry_kw(
+        self,
+        site_ids: Sequence[str],
+        start: datetime,
+        end: datetime,
+        interval_seconds: int,
+    ) -> Load:
+        """Return the load that Voltus has of sites, of the intervals that end in (start, end].
+
+        `interval_seconds` is 30, 60, 300, 900, 1800, 3600 or 21600. Voltus gives no more
+        than 90 days and 10,000 rows of a site, and ten sites at once: of more it is asked
+        several times. An answer may be large, and is read where it keeps nobody waiting.
+        """
+        times = {"start_time": on_grid(start), "end_time": on_grid(end)}
+        query = [(name, time.isoformat()) for name, time in times.items()]
+        query.append(("interval_seconds", str(interval_seconds)))
+        found: Load = {}
+        for first in range(0, len(site_ids), MOST_SITES):
+            some = [("site_id", each) for each in site_ids[first : first + MOST_SITES]]
+            content = await self._request("GET", "telemetry", "kw", query=query + some)
+            found = {**found, **await asyncio.to_thread(self._load, content)}
+        return found
+
+    def _load(self, content: bytes) -> Load:
+        return parse_load(self._decode(content))
+
     async def _request(
         self,
         method: str,
         *path: str,
+        query: Sequence[tuple[str, str]] = (),
         body: Mapping[str, Json] | None = None,
         patience: ClientTimeout | None = None,
     ) -> bytes:
-        url = self._base.joinpath(*path)
+        url = self._base.joinpath(*path).with_query(query)
         timeout = patience or _TIMEOUT
         headers = {"X-Voltus-API-Key": self._api_key, "Accept": "application/json"}
         self.exchange = None

@@ -6,15 +6,21 @@ doubt is sent again. A single bad row fails the whole request.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from math import isfinite
 from operator import attrgetter
-from typing import Final, final
+from typing import Final, TypeGuard, final
 
-from .models import Json, iso
+from .errors import VoltusFormatError
+from .models import Json, as_object, iso, parse_time
 
 MOST_ROWS: Final = 2000
 """Of one request; Voltus advises no more than 2,048."""
+MOST_SITES: Final = 10
+"""Whose load Voltus gives in one answer."""
+GRID: Final = timedelta(seconds=30)
+"""On which the times of intervals lie, since the epoch."""
 KEPT: Final = timedelta(hours=24)
 SET_ASIDE: Final = timedelta(hours=1)
 
@@ -43,6 +49,20 @@ class TelemetryRow:
             "value": self.value,
             "units": self.units,
         }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    """The mean load of a meter in the `interval` until `end`; None if Voltus has none."""
+
+    end: datetime
+    interval: timedelta
+    kw: float | None
+
+
+type Load = Mapping[str, Mapping[str, tuple[LoadRow, ...]]]
+"""What Voltus has of meters: rows in the order of time, by site id and meter id."""
 
 
 @final
@@ -155,3 +175,72 @@ def parts(
         tuple(each for each in rows if each.timestamp < middle),
         tuple(each for each in rows if each.timestamp >= middle),
     ]
+
+
+def on_grid(instant: datetime) -> datetime:
+    """Return the last instant of the grid that is not after this one."""
+    return instant - (instant - datetime(1970, 1, 1, tzinfo=UTC)) % GRID
+
+
+def parse_load(payload: Json) -> Load:
+    """Read the answer of `GET /telemetry/kw`; a row that is unreadable is left out.
+
+    Of an account without telemetry `data` is null. A meter may stand there twice: its
+    rows are put together. Raises VoltusFormatError if it is no such answer.
+    """
+    try:
+        data = as_object(payload)["data"]
+        sites = [] if data is None else _list(as_object(data)["sites"])
+        rows: dict[str, dict[str, dict[datetime, LoadRow]]] = {}
+        for site in map(as_object, sites):
+            meters = rows.setdefault(_text(site["site_id"]), {})
+            for meter in map(as_object, _list(site.get("meters"))):
+                known = meters.setdefault(_text(meter["meter_id"]), {})
+                for row in filter(None, map(_load_row, _list(meter.get("telemetry")))):
+                    if row.kw is not None or row.end not in known:
+                        known[row.end] = row
+    except (ValueError, KeyError) as err:
+        raise VoltusFormatError("The answer holds no telemetry") from err
+    return {
+        site_id: {
+            meter_id: tuple(sorted(known.values(), key=attrgetter("end")))
+            for meter_id, known in meters.items()
+        }
+        for site_id, meters in rows.items()
+    }
+
+
+def _load_row(item: Json) -> LoadRow | None:
+    try:
+        row = as_object(item)
+        seconds, value = row["interval_seconds"], row.get("value")
+        if not _is_number(seconds) or _text(row.get("units", "kW")).lower() != "kw":
+            return None
+        return LoadRow(
+            parse_time(row["timestamp"]),
+            timedelta(seconds=float(seconds)),
+            float(value) if _is_number(value) else None,
+        )
+    except ValueError, KeyError, OverflowError:
+        return None
+
+
+def _is_number(value: Json) -> TypeGuard[int | float]:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and isfinite(value)
+    )
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    """Return a list; null is an empty one. Raises ValueError for anything else."""
+    if not isinstance(value, list | None):
+        raise ValueError("not a list")
+    return value or []

@@ -37,7 +37,7 @@ from ..aiovoltus.models import (
 )
 from ..aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from ..aiovoltus.schedule import status
-from ..aiovoltus.telemetry import TelemetryRow
+from ..aiovoltus.telemetry import Load, TelemetryRow
 from ..const import DOMAIN, LOGGER
 
 SITES_RETRY: Final = timedelta(minutes=5)
@@ -228,6 +228,16 @@ class Conversation:
         """Give Voltus what meters have measured. Raises VoltusError."""
         try:
             await self.client.send_telemetry(rows)
+        except VoltusError as err:
+            self._slow_down(err)
+            raise
+
+    async def telemetry_kw(
+        self, site_ids: Sequence[str], start: datetime, end: datetime, interval: int
+    ) -> Load:
+        """Return the load that Voltus has of sites. Raises VoltusError."""
+        try:
+            return await self.client.telemetry_kw(site_ids, start, end, interval)
         except VoltusError as err:
             self._slow_down(err)
             raise
