@@ -15,8 +15,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.voltus.aiovoltus.client import decode
 from custom_components.voltus.aiovoltus.errors import VoltusFormatError
-from custom_components.voltus.aiovoltus.schedule import ChangeType, CurtailmentChange
-from custom_components.voltus.announcing.announcer import TOLD
+from custom_components.voltus.aiovoltus.schedule import CurtailmentChange
+from custom_components.voltus.announcing.announcer import TOLD, ToldType
 from custom_components.voltus.asking.conversation import decoded
 from custom_components.voltus.const import DOMAIN
 from sandbox.faults import Faults
@@ -326,7 +326,7 @@ async def test_it_is_told_and_logged_as_curtail_of_sites_turns(
     turned = []
 
     @callback
-    def listen(kind: ChangeType | CurtailmentChange, data: Mapping[str, Any]) -> None:
+    def listen(kind: ToldType, data: Mapping[str, Any]) -> None:
         if isinstance(kind, CurtailmentChange):
             sites = [(site["id"], site["dispatch_ids"]) for site in data["sites"]]
             turned.append((kind.value, sites, data["whole_account"]))

@@ -57,8 +57,8 @@ from custom_components.voltus.aiovoltus.errors import (
     VoltusRateLimitError,
     VoltusRequestError,
 )
-from custom_components.voltus.aiovoltus.schedule import ChangeType, CurtailmentChange
-from custom_components.voltus.announcing.announcer import TOLD
+from custom_components.voltus.aiovoltus.schedule import CurtailmentChange
+from custom_components.voltus.announcing.announcer import TOLD, ToldType
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.operating import drill
 from sandbox.api import BASE_PATH, Request
@@ -366,9 +366,7 @@ class Life:
         self.told.append(event)
 
     @callback
-    def hear_turn(
-        self, kind: ChangeType | CurtailmentChange, data: Mapping[str, Any]
-    ) -> None:
+    def hear_turn(self, kind: ToldType, data: Mapping[str, Any]) -> None:
         """Keep which sites are told to curtail, and which no more."""
         if isinstance(kind, CurtailmentChange):
             sites = frozenset(site["id"] for site in data["sites"])

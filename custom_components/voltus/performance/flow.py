@@ -21,6 +21,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..aiovoltus.models import Site
 from ..metering.baseline import AdjustmentType, DayType, Select
 from ..telemetry.meters import counts, entity_id_of, mapped_meters, stored_id
 from .settings import (
@@ -160,8 +161,9 @@ class PerformanceFlow(ConfigSubentryFlow):
         )
 
     @property
-    def _sites(self) -> Mapping[str, Any]:
-        return self._get_entry().runtime_data.sites
+    def _sites(self) -> Mapping[str, Site]:
+        sites: Mapping[str, Site] = self._get_entry().runtime_data.sites
+        return sites
 
     @property
     def _name(self) -> str:
@@ -210,7 +212,7 @@ class PerformanceFlow(ConfigSubentryFlow):
 
     def _counts(self) -> bool | None:
         state = self.hass.states.get(self._chosen[CONF_ENTITY])
-        return state and counts(state)
+        return counts(state) if state else None
 
     def _has_meters(self) -> bool:
         mapped = {m.meter_id for m in mapped_meters(self.hass, self._get_entry())}

@@ -1,6 +1,6 @@
 """What the operator has chosen of a site: where its load comes from, and its baseline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -117,14 +117,7 @@ def method_of(data: Mapping[str, Any]) -> Method:
     name = data[CONF_METHOD]
     if name in PRESETS:
         return PRESETS[name]
-    makers = {
-        "x_of_y": lambda: _x_of_y(data),
-        "meter_before": MeterBefore,
-        "firm_level": lambda: FirmLevel(data[CONF_KW]),
-        "fixed": lambda: Fixed(data[CONF_KW]),
-    }
-    method: Method = makers[name]()
-    return method
+    return _MAKERS[name](data)
 
 
 def _x_of_y(data: Mapping[str, Any]) -> XOfY:
@@ -146,6 +139,14 @@ def _x_of_y(data: Mapping[str, Any]) -> XOfY:
         DayType(data[CONF_DAY_TYPE]),
         adjustment=adjustment,
     )
+
+
+_MAKERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Method]]] = {
+    "x_of_y": _x_of_y,
+    "meter_before": lambda _: MeterBefore(),
+    "firm_level": lambda data: FirmLevel(data[CONF_KW]),
+    "fixed": lambda data: Fixed(data[CONF_KW]),
+}
 
 
 def _measured_by(

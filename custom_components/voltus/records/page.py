@@ -143,11 +143,11 @@ def _curves(site: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     dispatch = content["dispatch"]
     times = [datetime.fromisoformat(at) for at, _ in points]
     begin, span = min(times), max(max(times) - min(times), timedelta(minutes=1))
-    low, high = min(0, *(kw for _, kw in points)), max(kw for _, kw in points)
+    low, high = min(0.0, *(kw for _, kw in points)), max(kw for _, kw in points)
 
     def x(instant: str) -> float:
-        since = datetime.fromisoformat(instant) - begin
-        return 60 + (WIDTH - 60) * min(max(since / span, 0), 1)
+        share = float((datetime.fromisoformat(instant) - begin) / span)
+        return 60 + (WIDTH - 60) * min(max(share, 0.0), 1.0)
 
     def y(kw: float) -> float:
         return 200 - 180 * (kw - low) / (high - low or 1)

@@ -1,0 +1,250 @@
+"""Load against commitment: what is shown while a dispatch runs, and what is told after."""
+
+from datetime import timedelta
+import json
+from typing import Any
+
+from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.core import Event, HomeAssistant, callback
+import pytest
+
+from custom_components.voltus.records.report import hash_of
+from tests.builders import NOON, at, wire_dispatch
+
+from .harness import KEY, Harness
+from .test_services import call
+from .test_telemetry import map_meters, mapping, pass_to, show
+
+POWER = "sensor.power"
+LOAD = "sensor.site_s1_load"
+HALF_AN_HOUR = wire_dispatch("d1", at(10), at(40), {"s1": 40.0})
+
+
+def chosen(site_id: str = "s1", **data: Any) -> ConfigSubentryData:
+    """Return what the form stores: by default a fixed baseline of 100 kW, and an entity."""
+    stored = {
+        "site_id": site_id,
+        "source": "entity",
+        "entity_id": POWER,
+        "counts": False,
+        "method": "fixed",
+        "kw": 100.0,
+        **data,
+    }
+    return ConfigSubentryData(
+        data=stored,
+        subentry_type="performance",
+        title=site_id,
+        unique_id=f"performance_{site_id}",
+    )
+
+
+def shown(hass: HomeAssistant, name: str) -> str:
+    """Return the state of an estimate of site s1."""
+    kind = "binary_sensor" if name == "behind_target" else "sensor"
+    suffix = "" if name == "load" else "_estimated"
+    state = hass.states.get(f"{kind}.site_s1_{name}{suffix}")
+    assert state
+    return state.state
+
+
+@pytest.fixture
+def evaluated(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """The data of what was told of results."""
+    told: list[dict[str, Any]] = []
+
+    @callback
+    def hear(event: Event) -> None:
+        told.append(dict(event.data))
+
+    hass.bus.async_listen("voltus_dispatch_evaluated", hear)
+    return told
+
+
+@pytest.fixture
+async def measured(harness: Harness) -> Harness:
+    """Site s1 draws 100 kW, and is asked for 40 kW less from 12:10 to 12:40."""
+    show(harness.hass, POWER, 100)
+    harness.publish(HALF_AN_HOUR)
+    map_meters(harness, chosen())
+    await harness.set_up()
+    return harness
+
+
+async def test_without_a_choice_there_are_no_estimates(harness: Harness) -> None:
+    await harness.set_up()
+    assert harness.hass.states.get(LOAD) is None
+
+
+async def test_what_is_shown_is_what_a_calculation_by_hand_gives(
+    measured: Harness,
+) -> None:
+    hass = measured.hass
+    await pass_to(measured, 9.75)
+    assert (shown(hass, "load"), shown(hass, "baseline")) == ("100.0", "100.0")
+    assert shown(hass, "target_load") == "60.0"
+    assert shown(hass, "reduction") == "unknown"
+    assert shown(hass, "behind_target") == "unknown"
+    await pass_to(measured, 14)
+    assert shown(hass, "behind_target") == "on"
+    show(hass, POWER, 50)
+    await pass_to(measured, 20.6)
+    # Four minutes of nothing, six of 50 kW: a mean of 30 kW, 3/4 of 40, over 10 minutes.
+    assert shown(hass, "reduction") == "50.0"
+    assert shown(hass, "performance") == "75.0"
+    assert shown(hass, "reduced_energy") == "5.0"
+    assert shown(hass, "behind_target") == "off"
+    await pass_to(measured, 41)
+    assert shown(hass, "reduced_energy") == str(round(26 * 50 / 60, 3))
+    assert shown(hass, "reduction") == "unknown"
+    await pass_to(measured, 102, 60)
+    assert shown(hass, "performance") == "unknown"
+
+
+async def test_what_is_not_known_is_not_made_up(measured: Harness) -> None:
+    hass = measured.hass
+    await pass_to(measured, 20)
+    hass.states.async_set(POWER, "unavailable")
+    await pass_to(measured, 40)
+    assert shown(hass, "load") == "unknown"
+    assert shown(hass, "performance") == "unknown"
+    assert shown(hass, "behind_target") in ("on", "unknown")
+
+
+async def test_half_an_hour_after_the_end_it_is_told_once(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 69, 60)
+    assert evaluated == []
+    await pass_to(measured, 75, 60)
+    (told,) = evaluated
+    (site,) = told["sites"]
+    # 28 of 30 minutes at 40 kW: 37.333 kW, 18.667 kWh, 93.3 %.
+    assert told["dispatch_id"] == "d1"
+    assert told["estimated"] is True
+    assert site["reduction"] == pytest.approx(37.333)
+    assert site["energy"] == pytest.approx(18.667)
+    assert site["performance"] == pytest.approx(93.3)
+    assert site["minutes_to_full_drop"] == 2
+    assert site["complete"] is True
+    assert site["worst"]["load"] == pytest.approx(60 + 40 * 2 / 15, abs=0.001)
+    assert told["hash"] == measured.entry.runtime_data.records.of("d1")["hash"]
+    await pass_to(measured, 180, 60)
+    assert len(evaluated) == 1
+
+
+async def test_the_record_is_sealed_and_bound_to_the_one_before(
+    measured: Harness,
+) -> None:
+    await pass_to(measured, 75, 60)
+    measured.publish(HALF_AN_HOUR, wire_dispatch("d2", at(100), at(110), {"s1": 1.0}))
+    await pass_to(measured, 145, 60)
+    first, second = measured.entry.runtime_data.records.records
+    assert (first["before"], second["before"]) == ("", first["hash"])
+    for record in (first, second):
+        assert record["hash"] == hash_of(record)
+        assert not record["preliminary"]
+    edited = json.loads(json.dumps(first))
+    edited["sites"][0]["result"]["energy"] = 1000
+    assert hash_of(edited) != first["hash"]
+
+
+async def test_a_dispatch_without_a_choice_is_on_record_with_its_times(
+    harness: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    harness.publish(HALF_AN_HOUR)
+    await harness.set_up()
+    await pass_to(harness, 75, 60)
+    record = harness.entry.runtime_data.records.of("d1")
+    assert [row["type"] for row in record["changes"]] == ["created", "started", "ended"]
+    assert (record["sites"], evaluated) == ([], [])
+
+
+async def test_it_outlives_a_restart_in_the_middle(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 50, 60)
+    await measured.hass.config_entries.async_reload("account")
+    await measured.settle()
+    assert measured.entry.runtime_data.records.records == ()
+    await pass_to(measured, 75, 60)
+    assert [each["dispatch_id"] for each in evaluated] == ["d1"]
+    await measured.hass.config_entries.async_reload("account")
+    await measured.settle()
+    await pass_to(measured, 80, 60)
+    assert measured.entry.runtime_data.records.of("d1")["sites"]
+    assert len(evaluated) == 1
+
+
+async def test_the_mapped_meters_of_a_site_add_up(harness: Harness) -> None:
+    hass = harness.hass
+    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
+        {"id": "main", "name": "Main meter", "asset_type": "load"},
+        {"id": "solar", "name": "Solar", "asset_type": "generator"},
+    ]
+    show(hass, POWER, 100)
+    show(hass, "sensor.solar", 30_000, "W")
+    map_meters(
+        harness,
+        mapping("main", POWER),
+        mapping("solar", "sensor.solar", invert=True),
+        chosen(source="meters"),
+    )
+    await harness.set_up()
+    await pass_to(harness, 3)
+    assert shown(hass, "load") == "70.0"
+
+
+async def test_what_voltus_has_measured_is_asked_of_it(
+    harness: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    hass = harness.hass
+    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
+        {"id": "main", "name": "Main meter", "asset_type": "load"},
+    ]
+    harness.publish(HALF_AN_HOUR)
+    map_meters(harness, chosen(source="voltus", method="caiso_10_of_10"))
+    await harness.set_up()
+    await pass_to(harness, 12)
+    assert float(shown(hass, "load")) > 0
+    state = hass.states.get("sensor.site_s1_baseline_estimated")
+    assert state
+    assert state.attributes["days"] == 10
+    assert state.attributes["complete"] is True
+    assert state.attributes["method"] == "caiso_10_of_10"
+    await pass_to(harness, 75, 60)
+    (told,) = evaluated
+    assert told["sites"][0]["complete"]
+    await harness.move_to(NOON + timedelta(hours=25, minutes=1))
+    await pass_to(harness, 60 * 25 + 5, 60)
+    record = harness.entry.runtime_data.records.of("d1")
+    assert record["revision"] == 2
+
+
+async def test_it_goes_with_the_choice(measured: Harness) -> None:
+    hass, entry = measured.hass, measured.entry
+    await pass_to(measured, 2)
+    assert shown(hass, "load") == "100.0"
+    (subentry_id,) = entry.subentries
+    hass.config_entries.async_remove_subentry(entry, subentry_id)
+    await measured.settle()
+    assert hass.states.get(LOAD) is None
+
+
+async def test_a_season_is_added_up_by_program_and_site(measured: Harness) -> None:
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 75, 60)
+    answer = await call(
+        measured.hass, "get_season", rate_per_kwh=2, rate_per_kw_month=3
+    )
+    (row,) = answer["sites"]
+    assert (row["dispatches"], row["answered"], row["evaluated"]) == (1, 1, 1)
+    assert row["energy"] == pytest.approx(18.667)
+    assert row["money"] == pytest.approx(2 * 18.667 + 3 * 37.333, abs=0.01)
+    assert row["worst"] == {"dispatch_id": "d1", "performance": 93.3}
+    assert (await call(measured.hass, "get_season", end=at(9)))["sites"] == []
