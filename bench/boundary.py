@@ -201,10 +201,13 @@ async def _bare(sites: int, rounds: int) -> float:
 
 
 def _bare_of(number: int) -> Iterator[BareSensor | BareBinarySensor]:
+    """Yield those that a start changes: ours are not written otherwise."""
     for sensor in SENSORS:
-        yield BareSensor(number, sensor)
-    for binary_sensor in BINARY_SENSORS:
-        yield BareBinarySensor(number, binary_sensor)
+        if sensor.value_fn(CURTAILING) != sensor.value_fn(IDLE):
+            yield BareSensor(number, sensor)
+    for binary in BINARY_SENSORS:
+        if binary.is_on_fn(CURTAILING) != binary.is_on_fn(IDLE):
+            yield BareBinarySensor(number, binary)
 
 
 class BareSensor(SensorEntity):

@@ -104,6 +104,12 @@ class CurtailmentBinarySensor(CurtailmentEntity, BinarySensorEntity):
             key = key.replace(".curtail.", ".any_site_curtailing.")
         return key
 
+    @override
+    def shows(self, curtailment: Curtailment) -> object:
+        """Return the answer and what is told with it."""
+        description = self.entity_description
+        return description.is_on_fn(curtailment), description.attributes_fn(curtailment)
+
     @property
     @override
     def is_on(self) -> bool:

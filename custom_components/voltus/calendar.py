@@ -1,6 +1,7 @@
 """All dispatches, past and to come, as a calendar."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import override
 
@@ -53,10 +54,24 @@ class DispatchEvent(CalendarEvent):
         return self.instants[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The event to show from one instant until another, as far as it is known now."""
+
+    dispatches: Mapping[str, Dispatch]
+    since: datetime
+    until: datetime
+    event: CalendarEvent | None
+
+    def still_holds(self, dispatches: Mapping[str, Dispatch], now: datetime) -> bool:
+        return self.dispatches is dispatches and self.since <= now < self.until
+
+
 class DispatchCalendar(VoltusEntity, CalendarEntity):
     """What Voltus says, tests and cancelled dispatches included and marked."""
 
     _shown: tuple[Mapping[str, Dispatch], CalendarEvent | None, str]
+    _found: _Found | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -83,17 +98,14 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
     @property
     @override
     def event(self) -> CalendarEvent | None:
-        """Return the dispatch that is under way, else the next one."""
-        now = self.coordinator.now()
-        ahead = [d for d in self._dispatches.values() if not status(d, now).over]
-        if not ahead:
-            return None
-        next_start = max(min(dispatch.start_time for dispatch in ahead), now)
-        first = min(
-            (dispatch for dispatch in ahead if dispatch.start_time <= next_start),
-            key=lambda dispatch: (_end(dispatch, now), dispatch.id),
-        )
-        return _event(first, now)
+        """Return the dispatch that is under way, else the next one.
+
+        Home Assistant asks for it several times for each state that it writes.
+        """
+        now, found = self.coordinator.now(), self._found
+        if not found or not found.still_holds(self._dispatches, now):
+            found = self._found = _find(self._dispatches, now)
+        return found.event
 
     @override
     async def async_get_events(
@@ -113,6 +125,20 @@ class DispatchCalendar(VoltusEntity, CalendarEntity):
     @property
     def _dispatches(self) -> Mapping[str, Dispatch]:
         return self.coordinator.data.snapshot.dispatches
+
+
+def _find(dispatches: Mapping[str, Dispatch], now: datetime) -> _Found:
+    """Find what is under way, else what is next, and until when it is."""
+    ahead = [d for d in dispatches.values() if not status(d, now).over]
+    if not ahead:
+        return _Found(dispatches, now, datetime.max.replace(tzinfo=UTC), None)
+    next_start = max(min(dispatch.start_time for dispatch in ahead), now)
+    first = min(
+        (dispatch for dispatch in ahead if dispatch.start_time <= next_start),
+        key=lambda dispatch: (_end(dispatch, now), dispatch.id),
+    )
+    starts = (d.start_time for d in ahead if d.start_time > now)
+    return _Found(dispatches, now, min([_end(first, now), *starts]), _event(first, now))
 
 
 def _start(dispatch: Dispatch) -> datetime:

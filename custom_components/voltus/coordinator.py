@@ -422,7 +422,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         """
         if self._shutdown_requested or self._memory.known.listed is None:
             return
-        now = self._never_backwards(clock)
+        now, share = self._never_backwards(clock), LoopShare(self.hass.loop)
         self._looked_at = now
         heeded = self._heed_by_hand(now)
         changed = not self._still_true(heeded, now)
@@ -439,7 +439,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         self._arm(now, self.data)
         if changed or write:
             self.config_entry.async_create_task(
-                self.hass, self._show(), f"{self.name} states"
+                self.hass, self._show(share), f"{self.name} states"
             )
         else:
             self._remember(now)
@@ -460,14 +460,14 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
         instants = seen.until, next_publication(heeded.by_hand.drills, now)
         return replace(seen, until=min(filter(None, instants), default=None))
 
-    async def _show(self) -> None:
+    async def _show(self, share: LoopShare) -> None:
         """Write the states of the last look, then tell what is new in it.
 
         With few sites that is done before the look returns. One is shown after the
         other: what is learned meanwhile neither overtakes nor interrupts.
         """
         async with self._showing:
-            last, share = self.data, LoopShare(self.hass.loop)
+            last = self.data
             await self.states.async_show_sites(last, share)
             super().async_update_listeners()
             self.states.async_show_account(last)

@@ -61,7 +61,9 @@ class CurtailmentEntity(VoltusEntity):
         """Show one row of a table for one site, or for the account."""
         super().__init__(coordinator, description.key, site_id)
         self.entity_description = description
-        self.coordinator_context = Place(site_id, last=description.key == "curtail")
+        self.coordinator_context = Place(
+            site_id, last=description.key == "curtail", shows=self.shows
+        )
 
     @callback
     @override
@@ -69,6 +71,10 @@ class CurtailmentEntity(VoltusEntity):
         """Write the state as an effect of what has caused it."""
         self.async_set_context(self.coordinator.states.new_context(self.site_id))
         super()._handle_coordinator_update()
+
+    def shows(self, curtailment: Curtailment) -> object:
+        """Return what makes the state another when it changes; by default nothing."""
+        return None
 
     @property
     def curtailment(self) -> Curtailment:

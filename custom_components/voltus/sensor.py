@@ -129,6 +129,11 @@ class CurtailmentSensor(CurtailmentEntity, SensorEntity):
 
     entity_description: VoltusSensorDescription
 
+    @override
+    def shows(self, curtailment: Curtailment) -> object:
+        """Return the value."""
+        return self.entity_description.value_fn(curtailment)
+
     @property
     @override
     def native_value(self) -> str | float | datetime | None:

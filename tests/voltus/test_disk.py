@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 import json
 from pathlib import Path
 import shutil
+from threading import current_thread, main_thread
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -210,6 +212,22 @@ async def test_writes_that_wait_for_each_other_all_know_how_theirs_went(
     assert [type(outcome) for outcome in outcomes] == [NotWrittenError] * 4
     await asyncio.gather(*(store.async_write({"number": n}) for n in range(4)))
     assert stored(disk / "voltus.shed") == {"number": 3}
+
+
+async def test_what_is_written_is_put_together_off_the_loop_and_the_last_one_stays(
+    hass: HomeAssistant, disk: Path
+) -> None:
+    by_the_loop: list[bool] = []
+
+    def content(number: int) -> dict[str, Any]:
+        by_the_loop.append(current_thread() is main_thread())
+        return {"number": number}
+
+    store = CheckedStore(hass, "shed")
+    await asyncio.gather(*(store.async_write(partial(content, n)) for n in range(4)))
+    assert stored(disk / "voltus.shed") == {"number": 3}
+    assert by_the_loop
+    assert not any(by_the_loop)
 
 
 # What the disk does not give

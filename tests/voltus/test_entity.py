@@ -308,8 +308,10 @@ async def test_an_unchanged_poll_calls_no_entity_and_reports_no_state(
     harness.publish(wire_dispatch(sites={"s1": 100.0, "s2": 60.0}))
     await harness.move_to(at(5))
     assert not [entity_id for entity_id in written if "site_s1" in entity_id]
-    of_s2 = [entity_id for entity_id in written if "site_s2" in entity_id]
-    assert len(of_s2) == len(set(of_s2)) == len(SITE_ENTITIES)
+    # Its `commitment`, and `curtail` with that by dispatch: nothing else is another.
+    assert [entity_id for entity_id in written if "site_s2" in entity_id] == [
+        harness.entity_id(key, "s2") for key in ("commitment", "curtail")
+    ]
     assert harness.entity_id("active_dispatches") not in written
     assert written.count(harness.entity_id("dispatch")) == 1
     assert harness.state("commitment", "s2").state == "60.0"

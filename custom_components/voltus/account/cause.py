@@ -5,6 +5,7 @@ Home Assistant's *Activity* follows contexts: from a load to the automation, fro
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from hashlib import sha256
 
 from homeassistant.core import Context
@@ -15,15 +16,21 @@ from ..aiovoltus.schedule import Curtailment
 
 def dispatch_context(entry_id: str, dispatch_id: str) -> Context:
     """Return the context of a dispatch: it has the same id for ever."""
+    return Context(id=_context_id(entry_id, dispatch_id))
+
+
+# All states of all sites of a dispatch ask for it in a row.
+@lru_cache
+def _context_id(entry_id: str, dispatch_id: str) -> str:
     digest = sha256(f"{entry_id}\n{dispatch_id}".encode()).digest()
-    return Context(id=bytes_to_ulid(digest[:16]))
+    return bytes_to_ulid(digest[:16])
 
 
 def caused_by(entry_id: str, dispatch_ids: Collection[str]) -> Context:
     """Return a context of its own for what these, or nobody we know of, have caused."""
     if not dispatch_ids:
         return Context()
-    return Context(parent_id=dispatch_context(entry_id, min(dispatch_ids)).id)
+    return Context(parent_id=_context_id(entry_id, min(dispatch_ids)))
 
 
 def behind(before: Curtailment, after: Curtailment) -> Collection[str]:

@@ -6,6 +6,7 @@ written. So all that belongs to `curtail` is written before it.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import final
 
 from homeassistant.core import CALLBACK_TYPE, Context, callback
@@ -21,11 +22,13 @@ from .loop_share import LoopShare
 class Place:
     """Where in the order a state is written: among its site's, or the account's (None).
 
-    The `last` one, `curtail`, comes after all others of the same site or account.
+    The `last` one, `curtail`, comes after all others of the same site or account. It is
+    written if what it `shows` of what is asked has changed.
     """
 
     site_id: str | None
     last: bool
+    shows: Callable[[Curtailment], object]
 
 
 class States:
@@ -40,7 +43,7 @@ class States:
         self._entry_id = entry_id
         self._behind: dict[str | None, Collection[str]] = {}
         self._shown: dict[str | None, Curtailment] = {}
-        self._entities: dict[str | None, dict[CALLBACK_TYPE, bool]] = {}
+        self._entities: dict[str | None, dict[CALLBACK_TYPE, Place]] = {}
 
     def curtailment(self, site_id: str | None) -> Curtailment:
         """Return what is shown of a site, or of the account (None)."""
@@ -54,7 +57,7 @@ class States:
     def async_add(self, place: Place, write: CALLBACK_TYPE) -> Callable[[], None]:
         """Write this state in its turn from now on. Return how to stop that."""
         entities = self._entities.setdefault(place.site_id, {})
-        entities[write] = place.last
+        entities[write] = place
         return lambda: entities.__delitem__(write)
 
     async def async_show_sites(self, look: Look, share: LoopShare) -> None:
@@ -69,14 +72,18 @@ class States:
         self._show(None, look)
 
     def _show(self, site_id: str | None, look: Look) -> bool:
-        """Write the states of a site if there is anything new to them."""
+        """Write those states of a site that change."""
         asked, before = look.curtailment(site_id), self.curtailment(site_id)
         if asked == before:
             return False
         self._shown[site_id] = asked
         self._behind[site_id] = behind(before, asked)
-        entities = self._entities.get(site_id, {})
-        for write in sorted(entities, key=entities.__getitem__):
+        turning = [
+            (place.last, write)
+            for write, place in self._entities.get(site_id, {}).items()
+            if place.shows(asked) != place.shows(before)
+        ]
+        for _, write in sorted(turning, key=itemgetter(0)):
             try:
                 write()
             except Exception:  # noqa: BLE001  one that is odd keeps back no other

@@ -77,6 +77,8 @@ class Policy:
         """Return the sites that the dispatch, whatever its status, may curtail."""
         if dispatch.test and not self.act_on_test_dispatches:
             return []
+        if not self.ignored_sites and not self.opted_out:
+            return [site.id for site in dispatch.sites]
         return [
             site.id
             for site in dispatch.sites

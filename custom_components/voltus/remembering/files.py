@@ -55,15 +55,22 @@ class CheckedStore(Store[dict[str, Any]]):
             serialize_in_event_loop=False,
         )
         self._failure: Exception | None = None
+        self._content: Callable[[], dict[str, Any]] = dict
 
-    async def async_write(self, content: dict[str, Any]) -> None:
+    async def async_write(
+        self, content: dict[str, Any] | Callable[[], dict[str, Any]]
+    ) -> None:
         """Write this: when it returns, it (or what was handed in later) is on the disk.
+
+        What is much to put together is handed in as what does so: that runs off the
+        loop, for one write after the other, and nothing of it may change meanwhile.
 
         Raises NotWrittenError if it is not. A repair issue says so until a write of
         this file succeeds; whoever writes tries again. Once Home Assistant is stopping
         it writes all files at the very end, and this returns before.
         """
-        await self.async_save(content)
+        self._content = content if callable(content) else lambda: content
+        await self.async_save({})
         failure = self._failure
         reason = _reason(failure) if failure else None
         _show_failures(self.hass, self.key, reason)
@@ -85,7 +92,10 @@ class CheckedStore(Store[dict[str, Any]]):
         # Whoever waits for the same write reads its outcome before the next begins.
         self._failure = None
         try:
-            await super()._async_write_data(data)
+            await super()._async_write_data(
+                {name: data[name] for name in data if name != "data"}
+                | {"data_func": self._content}
+            )
         except OSError as err:
             self._failure = err
             raise WriteError(err) from err

@@ -75,7 +75,6 @@ class Log:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Use a file of the entry's own."""
-        self._hass = hass
         self._store = CheckedStore(hass, f"{entry_id}.log")
         self._writing = asyncio.Lock()
         self._origin = ""
@@ -145,9 +144,7 @@ class Log:
         async with self._writing:
             past, added = self.past, self.unlogged.first + len(self.unlogged.rows)
             content = _Content(self._origin, [*self.rows], past, added)
-            # Off the loop: there may be thousands.
-            encoded = await self._hass.async_add_executor_job(_log_json, content)
-            await self._store.async_write(encoded)
+            await self._store.async_write(partial(_log_json, content))
             self._past_saved = past
             new = added - self.unlogged.first
             self.unlogged = Unlogged(added, self.unlogged.rows[max(new, 0) :])

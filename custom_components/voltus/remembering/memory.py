@@ -94,6 +94,9 @@ class MemoryStore:
 
         Raises NotWrittenError if it is not on the disk then.
         """
+        await self._store.async_write(lambda: self._encoded(memory))
+
+    def _encoded(self, memory: Memory) -> dict[str, Any]:
         before, self._written = self._written, {}
 
         def encoded(dispatch: Dispatch) -> json_fragment:
@@ -107,7 +110,7 @@ class MemoryStore:
             self._written[key] = written
             return written[1]
 
-        await self._store.async_write(_memory_json(memory, encoded))
+        return _memory_json(memory, encoded)
 
 
 def _memory_json(memory: Memory, encoded: Callable[[Dispatch], Any]) -> dict[str, Any]:
