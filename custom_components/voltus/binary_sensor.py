@@ -10,14 +10,17 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import Curtailment, Phase
-from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
+from .entity import (
+    CurtailmentEntity,
+    VoltusEntity,
+    async_add_for_everyone,
+    async_add_where_mapped,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -71,39 +74,7 @@ async def async_setup_entry(
     async_add_for_everyone(
         entry, async_add_entities, CurtailmentBinarySensor, BINARY_SENSORS
     )
-    _add_where_meters_are_mapped(entry, async_add_entities)
-
-
-def _add_where_meters_are_mapped(
-    entry: VoltusConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
-) -> None:
-    """Add `telemetry` to each site of which a meter is mapped, now and later.
-
-    It goes when the last mapping does.
-    """
-    coordinator = entry.runtime_data
-    known: set[str] = set()
-
-    @callback
-    def update() -> None:
-        mapped = {i for i in coordinator.sites if coordinator.meters_of(i)}
-        for site_id in known - mapped:
-            _remove(coordinator, site_id)
-        new = sorted(mapped - known)
-        known.clear()
-        known.update(mapped)
-        async_add_entities(TelemetryBinarySensor(coordinator, i) for i in new)
-
-    update()
-    entry.async_on_unload(coordinator.async_add_listener(update))
-
-
-def _remove(coordinator: VoltusCoordinator, site_id: str) -> None:
-    registry = er.async_get(coordinator.hass)
-    unique_id = TelemetryBinarySensor(coordinator, site_id).unique_id
-    entity_id = registry.async_get_entity_id("binary_sensor", DOMAIN, str(unique_id))
-    if entity_id:
-        registry.async_remove(entity_id)
+    async_add_where_mapped(entry, async_add_entities, TelemetryBinarySensor)
 
 
 class CurtailmentBinarySensor(CurtailmentEntity, BinarySensorEntity):

@@ -104,6 +104,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             entry,
             self.conversation,
             is_curtailing=lambda: bool(self.data.curtailing),
+            sites=lambda: self.all_sites,
             changed=self.async_update_listeners,
         )
         self._policy: Policy

@@ -1,9 +1,10 @@
 """The devices that entities belong to, and how entities come and go with the sites."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import override
 
 from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import (
@@ -15,6 +16,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .account.devices import identifier
 from .account.states import Place
 from .aiovoltus.schedule import Curtailment
+from .const import DOMAIN
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
 
 
@@ -111,3 +113,37 @@ def async_add_for_everyone(
 
     async_add_entities(new_entities())
     entry.async_on_unload(coordinator.async_add_listener(add_later))
+
+
+def async_add_where_mapped(
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    entity_class: Callable[[VoltusCoordinator, str], VoltusEntity],
+) -> None:
+    """Add an entity to each site of which a meter is mapped, now and later.
+
+    It goes when the last mapping does.
+    """
+    coordinator = entry.runtime_data
+    domain = async_get_current_platform().domain
+    known: set[str] = set()
+
+    @callback
+    def update() -> None:
+        mapped = {i for i in coordinator.sites if coordinator.meters_of(i)}
+        for site_id in known - mapped:
+            _remove(domain, entity_class(coordinator, site_id))
+        new = sorted(mapped - known)
+        known.clear()
+        known.update(mapped)
+        async_add_entities(entity_class(coordinator, i) for i in new)
+
+    update()
+    entry.async_on_unload(coordinator.async_add_listener(update))
+
+
+def _remove(domain: str, entity: VoltusEntity) -> None:
+    registry = er.async_get(entity.coordinator.hass)
+    entity_id = registry.async_get_entity_id(domain, DOMAIN, str(entity.unique_id))
+    if entity_id:
+        registry.async_remove(entity_id)

@@ -11,13 +11,18 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import UnitOfPower
+from homeassistant.const import EntityCategory, UnitOfPower
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aiovoltus.schedule import Curtailment, Phase, Status, status
 from .coordinator import VoltusConfigEntry, VoltusCoordinator
-from .entity import CurtailmentEntity, VoltusEntity, async_add_for_everyone
+from .entity import (
+    CurtailmentEntity,
+    VoltusEntity,
+    async_add_for_everyone,
+    async_add_where_mapped,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -65,6 +70,7 @@ async def async_setup_entry(
     """Add the sensors of the account and of each site."""
     async_add_entities([ActiveDispatchesSensor(entry.runtime_data)])
     async_add_for_everyone(entry, async_add_entities, CurtailmentSensor, SENSORS)
+    async_add_where_mapped(entry, async_add_entities, SentUntilSensor)
 
 
 class CurtailmentSensor(CurtailmentEntity, SensorEntity):
@@ -103,3 +109,30 @@ class ActiveDispatchesSensor(VoltusEntity, SensorEntity):
             status(dispatch, last.at) is Status.ACTIVE
             for dispatch in last.snapshot.dispatches.values()
         )
+
+
+class SentUntilSensor(VoltusEntity, SensorEntity):
+    """Until when Voltus has everything that the meters of a site measured."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+
+    def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
+        """Belong to a site."""
+        super().__init__(coordinator, "telemetry_sent_until", site_id)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow each round of sending: nothing else of the account changes with it."""
+        await super().async_added_to_hass()
+        listen = self.coordinator.telemetry.async_add_listener
+        self.async_on_remove(listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Answer by the meter that is furthest behind."""
+        meters = self.coordinator.meters_of(str(self.site_id))
+        known = filter(None, map(self.coordinator.telemetry.sent_until, meters))
+        return min(known, default=None)

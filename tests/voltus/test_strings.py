@@ -290,7 +290,10 @@ async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
         if text["name"]
     }
     # Telemetry is shown where a meter is mapped.
-    mapped = {("binary_sensor", "telemetry")}
+    mapped = {
+        ("binary_sensor", "telemetry"),
+        ("sensor", "telemetry_sent_until"),
+    }
     assert named == used | mapped | {("binary_sensor", "any_site_curtailing")}
     drawn = {
         (domain, key) for domain, icons in ICONS["entity"].items() for key in icons

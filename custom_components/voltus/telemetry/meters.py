@@ -35,10 +35,11 @@ class MappedMeter:
 
     `counts` is whether the entity is a counter of energy rather than a power; `charge`
     is the entity with the state of charge of a battery. Positive is what the site takes,
-    unless it is to be `inverted`.
+    unless it is to be `inverted`. `name` is what the operator reads.
     """
 
     meter_id: str
+    name: str
     source: str
     counts: bool
     interval: timedelta
@@ -59,6 +60,7 @@ def mapped_meters(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[MappedMet
             charge = data.get(CONF_CHARGE)
             yield MappedMeter(
                 meter_id=data[CONF_METER_ID],
+                name=subentry.title,
                 source=entity_id_of(hass, data[CONF_SOURCE]),
                 counts=data[CONF_COUNTS],
                 interval=timedelta(seconds=int(data[CONF_INTERVAL])),

@@ -25,7 +25,7 @@ from ..aiovoltus.errors import (
     VoltusRequestError,
     VoltusTooLargeError,
 )
-from ..aiovoltus.models import parse_time
+from ..aiovoltus.models import Site, parse_time
 from ..aiovoltus.telemetry import Outbox, TelemetryRow, parts
 from ..asking.conversation import Conversation
 from ..const import LOGGER
@@ -73,13 +73,19 @@ class Telemetry:
         entry: ConfigEntry,
         conversation: Conversation,
         is_curtailing: Callable[[], bool],
+        sites: Callable[[], Mapping[str, Site]],
         changed: Callable[[], None],
     ) -> None:
-        """Prepare; `changed` is called when there is something new to show."""
+        """Prepare to send of the meters of `sites`, as Voltus lists them.
+
+        `changed` is called when there is something new to show.
+        """
         self._hass = hass
         self._entry = entry
         self._conversation = conversation
         self._is_curtailing = is_curtailing
+        self._sites = sites
+        self._listeners: set[Callable[[], None]] = set()
         self._changed = changed
         self._store = CheckedStore(hass, f"{entry.entry_id}.telemetry")
         self._readings: dict[str, tuple[Reading, ...]] = {}
@@ -124,6 +130,12 @@ class Telemetry:
                 unsub()
         await self._save()
 
+    @callback
+    def async_add_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Have a listener called after each round; entities of an account are not."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
     def sent_until(self, meter_id: str) -> datetime | None:
         """Return until when Voltus has everything of a meter."""
         return self._outbox.sent_until(meter_id)
@@ -142,15 +154,25 @@ class Telemetry:
         found = []
         if refused:
             reasons = {each.reason for each in refused.values()}
+            meters = [self.meters[each].name for each in refused]
             found.append(
                 Issue(
                     "meters_refused",
-                    {"meters": names(refused), "reason": names(reasons)},
+                    {"meters": names(meters), "reason": names(reasons)},
                 )
             )
+        if gone := self._gone():
+            found.append(Issue("meters_gone", {"meters": names(gone)}))
         if unread:
             found.append(Issue("meters_unread", {"entities": names(unread)}))
         return found
+
+    def _gone(self) -> list[str]:
+        """Return the names of mapped meters that Voltus lists no more."""
+        sites = self._sites().values()
+        listed = {meter.id for site in sites for meter in site.meters}
+        mapped = self.meters.values() if sites else ()
+        return [each.name for each in mapped if each.meter_id not in listed]
 
     def _to_show(self) -> tuple[object, ...]:
         """Return all that entities and notices show."""
@@ -273,6 +295,8 @@ class Telemetry:
                 await self._save()
         finally:
             self._at_work = False
+        for listener in [*self._listeners]:
+            listener()
         if (showing := self._to_show()) != self._shown:
             self._shown = showing
             self._changed()
