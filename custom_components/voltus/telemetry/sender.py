@@ -26,7 +26,7 @@ from ..aiovoltus.errors import (
     VoltusTooLargeError,
 )
 from ..aiovoltus.models import Site, parse_time
-from ..aiovoltus.telemetry import Outbox, TelemetryRow, parts
+from ..aiovoltus.telemetry import MOST_ROWS, Outbox, Span, TelemetryRow, parts
 from ..asking.conversation import Conversation
 from ..const import LOGGER
 from ..metering.intervals import (
@@ -38,9 +38,10 @@ from ..metering.intervals import (
     last_values,
     merged,
     power_rows,
+    timeline,
 )
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
-from .history import async_states
+from .history import SLICE, async_states
 from .meters import MappedMeter, mapped_meters, reading
 
 EVERY: Final = timedelta(seconds=30)
@@ -51,6 +52,8 @@ SPREAD: Final = 6
 SAVED_EVERY: Final = timedelta(minutes=5)
 REBUILT: Final = timedelta(days=7)
 """How far back what was not sent is rebuilt from the recorder."""
+CATCHING_UP: Final = 15
+"""Seconds that one round may take for it."""
 GIVEN_UP: Final = 2 * LONGEST
 """So long a counter may keep silent and still have its next row begin where it was."""
 LONGEST_PAUSE: Final = timedelta(minutes=5)
@@ -107,11 +110,8 @@ class Telemetry:
         self._saved = await async_load_or_set_aside(self._store, _sent_until) or {}
         self._loaded = True
         self._map()
+        self._lack_what_was_not_sent()
         self._unsub_ticks = async_track_time_interval(self._hass, self._on_tick, EVERY)
-        self._at_work = True
-        self._entry.async_create_background_task(
-            self._hass, self._rebuild(), f"{self._entry.title} telemetry of before"
-        )
 
     @callback
     def async_apply_entry(self) -> None:
@@ -198,9 +198,7 @@ class Telemetry:
         now = self._conversation.now()
         kept = {i for i, each in mapped.items() if self.meters.get(i) in (each, None)}
         self._outbox = self._outbox.only(kept)
-        begun = {
-            i: self._begins(i, now) for i in mapped if i not in self._outbox.produced
-        }
+        begun = {i: now for i in mapped if i not in self._outbox.produced}
         self._outbox = self._outbox.added((), begun, now)
         self.meters = mapped
         entity_ids = {e: m for m in mapped.values() for e in m.entity_ids}
@@ -213,10 +211,18 @@ class Telemetry:
             self._hass, [*entity_ids], self._on_state
         )
 
-    def _begins(self, meter_id: str, now: datetime) -> datetime:
-        """Return from when rows are to be made of a meter."""
-        saved = self._saved.get(meter_id)
-        return max(parse_time(saved), now - REBUILT) if saved else now
+    def _lack_what_was_not_sent(self) -> None:
+        """Have what was measured since Voltus had everything made from the recorder."""
+        now = self._conversation.now()
+        for meter in self.meters.values():
+            if saved := self._saved.get(meter.meter_id):
+                since = max(parse_time(saved), now - REBUILT)
+                # The interval of now has begun without us.
+                until = aligned(now, meter.interval)
+                until += timedelta(0) if until == now else meter.interval
+                if since < until:
+                    span = Span(since, until)
+                    self._outbox = self._outbox.lacking(meter.meter_id, span)
 
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
@@ -240,29 +246,59 @@ class Telemetry:
         before = self._readings.get(entity_id, ())
         self._readings[entity_id] = merged(before, readings, since - LONGEST)
 
-    async def _rebuild(self) -> None:
-        """Read from the recorder what was shown since Voltus has had everything.
+    async def _catch_up(self) -> None:
+        """Give Voltus what it may lack of before, made from the recorder once more.
 
-        Until that is done no rows are made: they would be made without it.
+        Bit by bit, and not for long: what is measured now comes first.
         """
+        begun = self._hass.loop.time()
+        for meter_id in [*self._outbox.missing]:
+            made = False
+            while (meter := self.meters.get(meter_id)) and self._may_catch_up(meter):
+                if self._hass.loop.time() - begun > CATCHING_UP:
+                    return
+                made |= await self._catch_up_with(meter)
+                if meter_id not in self._outbox.missing and not made:
+                    LOGGER.warning(
+                        "The recorder has nothing of what meter %s measured while "
+                        "nothing could be sent: Voltus has a gap there",
+                        meter_id,
+                    )
+
+    def _may_catch_up(self, meter: MappedMeter) -> bool:
         now = self._conversation.now()
-        try:
-            for meter in self.meters.values():
-                since = self._outbox.produced[meter.meter_id]
-                if now - since >= EVERY:
-                    for entity_id in meter.entity_ids:
-                        await self._recall(meter, entity_id, since, now)
-        finally:
-            self._at_work = False
+        missing = self._outbox.missing.get(meter.meter_id)
+        return (
+            missing is not None
+            and missing.end + SETTLED <= now
+            and meter.meter_id not in self._outbox.refused
+            and not self._is_curtailing()
+        )
+
+    async def _catch_up_with(self, meter: MappedMeter) -> bool:
+        """Give Voltus the first hours of what it may lack; whether there are any."""
+        missing = self._outbox.missing[meter.meter_id]
+        since = max(missing.start, self._conversation.now() - REBUILT)
+        until = min(aligned(since + SLICE, LONGEST), missing.end)
+        shown = {
+            e: await self._recall(meter, e, since, until) for e in meter.entity_ids
+        }
+        rows, _ = _rows_of(meter, shown, since, until)
+        for first in range(0, len(rows), MOST_ROWS):
+            await self._give(rows[first : first + MOST_ROWS], set())
+        # The meter may have been mapped anew in the meantime.
+        if self._outbox.missing.get(meter.meter_id) == missing:
+            self._outbox = self._outbox.caught_up(meter.meter_id, until)
+        return bool(rows)
 
     async def _recall(
-        self, meter: MappedMeter, entity_id: str, since: datetime, now: datetime
-    ) -> None:
+        self, meter: MappedMeter, entity_id: str, since: datetime, until: datetime
+    ) -> tuple[Reading, ...]:
         counter = meter.counts or entity_id == meter.charge
-        states = await async_states(self._hass, entity_id, since - LONGEST, now)
+        end = min(until + LONGEST, self._conversation.now())
+        states = await async_states(self._hass, entity_id, since - LONGEST, end)
         found = (reading(state, counter=counter) for state in states)
-        if entity_id in self._readings:
-            self._add(entity_id, filter(None, found))
+        return timeline(filter(None, found))
 
     @callback
     def _on_tick(self, now: datetime) -> None:
@@ -306,30 +342,11 @@ class Telemetry:
         rows: list[TelemetryRow] = []
         produced: dict[str, datetime] = {}
         for meter in self.meters.values():
-            made, until = self._rows_of(meter, now - SETTLED)
+            since = self._outbox.produced[meter.meter_id]
+            made, until = _rows_of(meter, self._readings, since, now - SETTLED)
             rows += made
             produced[meter.meter_id] = until
         self._outbox = self._outbox.added(rows, produced, now)
-
-    def _rows_of(
-        self, meter: MappedMeter, until: datetime
-    ) -> tuple[list[TelemetryRow], datetime]:
-        """Return the rows of a meter that are over, and until when there are some."""
-        since = self._outbox.produced[meter.meter_id]
-        readings = self._readings.get(meter.source, ())
-        make = counter_rows if meter.counts else power_rows
-        powers = make(readings, meter.interval, since, until)
-        sign = -1 if meter.inverted else 1
-        rows = [_telemetry(meter, each, sign * each.value) for each in powers]
-        if meter.charge:
-            shown = self._readings.get(meter.charge, ())
-            charges = last_values(shown, meter.interval, since, until)
-            rows = list(_with_charges(meter, rows, charges))
-        if not meter.counts:
-            return rows, max(since, aligned(until, meter.interval))
-        # What a counter has not told yet may still come.
-        last = powers[-1].end if powers else since
-        return rows, max(since, last, aligned(until - GIVEN_UP, meter.interval))
 
     async def _give_all(self) -> None:
         now = self._conversation.now()
@@ -341,6 +358,7 @@ class Telemetry:
         try:
             for batch in self._outbox.batches(now):
                 await self._give(batch, bad)
+            await self._catch_up()
         except VoltusError as err:
             self._failures += 1
             pause = SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10)
@@ -391,6 +409,29 @@ class Telemetry:
             await self._store.async_write({"sent_until": sent})
         except NotWrittenError as err:
             LOGGER.debug("Until when telemetry was sent is not noted: %s", err)
+
+
+def _rows_of(
+    meter: MappedMeter,
+    shown: Mapping[str, Sequence[Reading]],
+    since: datetime,
+    until: datetime,
+) -> tuple[list[TelemetryRow], datetime]:
+    """Return the rows of a meter in a time, and until when there are some."""
+    readings = shown.get(meter.source, ())
+    make = counter_rows if meter.counts else power_rows
+    powers = make(readings, meter.interval, since, until)
+    sign = -1 if meter.inverted else 1
+    rows = [_telemetry(meter, each, sign * each.value) for each in powers]
+    if meter.charge:
+        charge = shown.get(meter.charge, ())
+        charges = last_values(charge, meter.interval, since, until)
+        rows = list(_with_charges(meter, rows, charges))
+    if not meter.counts:
+        return rows, max(since, aligned(until, meter.interval))
+    # What a counter has not told yet may still come.
+    last = powers[-1].end if powers else since
+    return rows, max(since, last, aligned(until - GIVEN_UP, meter.interval))
 
 
 def _telemetry(
