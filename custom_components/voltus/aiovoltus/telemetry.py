@@ -167,16 +167,14 @@ class Outbox:
             {i: each for i, each in self.missing.items() if i in mapped},
         )
 
-    def sent_until(self, meter_id: str) -> datetime | None:
-        """Return until when Voltus has everything of a meter, None if nothing was made."""
-        if missing := self.missing.get(meter_id):
-            return missing.start
-        waiting = (e.timestamp for e in self.rows if e.meter_id == meter_id)
-        produced = self.produced.get(meter_id)
-        first = min(waiting, default=None)
-        if first is None or produced is None:
-            return produced
-        return min(first - timedelta(microseconds=1), produced)
+    def sent_until(self) -> dict[str, datetime]:
+        """Return until when Voltus has everything, of each meter that rows are made of."""
+        found = dict(self.produced)
+        for each in self.rows:
+            before = each.timestamp - timedelta(microseconds=1)
+            if before < found.get(each.meter_id, before):
+                found[each.meter_id] = before
+        return found | {i: each.start for i, each in self.missing.items()}
 
     def batches(self, now: datetime) -> list[tuple[TelemetryRow, ...]]:
         """Return what to send now, one request after the other, what is newest first.

@@ -1,5 +1,6 @@
 """Makes rows of what meters show, and gives them to Voltus until it has them all."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import random
@@ -52,6 +53,8 @@ SPREAD: Final = 6
 SAVED_EVERY: Final = timedelta(minutes=5)
 REBUILT: Final = timedelta(days=7)
 """How far back what was not sent is rebuilt from the recorder."""
+AT_ONCE: Final = 50
+"""Meters whose rows are made before anybody else's turn."""
 CATCHING_UP: Final = 15
 """Seconds that one round may take for it."""
 GIVEN_UP: Final = 2 * LONGEST
@@ -93,6 +96,8 @@ class Telemetry:
         self._store = CheckedStore(hass, f"{entry.entry_id}.telemetry")
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._outbox = Outbox()
+        self._seen, self._seen_until = self._outbox, dict[str, datetime]()
+        self._shown_by: Mapping[str, Sequence[MappedMeter]] = {}
         self._unsub_ticks: CALLBACK_TYPE | None = None
         self._unsub_soon: CALLBACK_TYPE | None = None
         self._unsub_states: CALLBACK_TYPE | None = None
@@ -138,7 +143,13 @@ class Telemetry:
 
     def sent_until(self, meter_id: str) -> datetime | None:
         """Return until when Voltus has everything of a meter."""
-        return self._outbox.sent_until(meter_id)
+        return self._sent_until().get(meter_id)
+
+    def _sent_until(self) -> Mapping[str, datetime]:
+        """Return that of all meters; of many rows it is found out once."""
+        if self._seen is not self._outbox:
+            self._seen, self._seen_until = self._outbox, self._outbox.sent_until()
+        return self._seen_until
 
     def is_late(self, meter_ids: Iterable[str]) -> bool:
         """Whether Voltus lacks what these meters measured some time ago."""
@@ -201,7 +212,11 @@ class Telemetry:
         begun = {i: now for i in mapped if i not in self._outbox.produced}
         self._outbox = self._outbox.added((), begun, now)
         self.meters = mapped
-        entity_ids = {e: m for m in mapped.values() for e in m.entity_ids}
+        entity_ids: dict[str, list[MappedMeter]] = {}
+        for meter in mapped.values():
+            for entity_id in meter.entity_ids:
+                entity_ids.setdefault(entity_id, []).append(meter)
+        self._shown_by = entity_ids
         self._readings = {e: self._readings.get(e, ()) for e in entity_ids}
         for entity_id in entity_ids:
             self._read(entity_id)
@@ -229,20 +244,16 @@ class Telemetry:
         self._read(event.data["entity_id"])
 
     def _read(self, entity_id: str) -> None:
-        for meter in self.meters.values():
-            if entity_id in meter.entity_ids:
-                state = self._hass.states.get(entity_id)
-                counter = meter.counts or entity_id == meter.charge
-                if found := reading(state, counter=counter):
-                    self._add(entity_id, [found])
+        for meter in self._shown_by[entity_id]:
+            state = self._hass.states.get(entity_id)
+            counter = meter.counts or entity_id == meter.charge
+            if found := reading(state, counter=counter):
+                self._add(entity_id, [found])
 
     def _add(self, entity_id: str, readings: Iterable[Reading]) -> None:
         """Keep readings, and of those before what is still to be sent the last one."""
-        since = min(
-            self._outbox.produced[i]
-            for i, meter in self.meters.items()
-            if entity_id in meter.entity_ids
-        )
+        meters = self._shown_by[entity_id]
+        since = min(self._outbox.produced[each.meter_id] for each in meters)
         before = self._readings.get(entity_id, ())
         self._readings[entity_id] = merged(before, readings, since - LONGEST)
 
@@ -324,7 +335,7 @@ class Telemetry:
             return
         self._at_work = True
         try:
-            self._make_rows()
+            await self._make_rows()
             await self._give_all()
             now = self._conversation.now()
             if self._saved_at is None or now - self._saved_at >= SAVED_EVERY:
@@ -337,15 +348,22 @@ class Telemetry:
             self._shown = showing
             self._changed()
 
-    def _make_rows(self) -> None:
+    async def _make_rows(self) -> None:
         now = self._conversation.now()
         rows: list[TelemetryRow] = []
         produced: dict[str, datetime] = {}
-        for meter in self.meters.values():
+        for meter in [*self.meters.values()]:
+            if self.meters.get(meter.meter_id) != meter:
+                continue
             since = self._outbox.produced[meter.meter_id]
             made, until = _rows_of(meter, self._readings, since, now - SETTLED)
             rows += made
             produced[meter.meter_id] = until
+            if len(produced) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        # A mapping may have been removed in the meantime.
+        rows = [each for each in rows if each.meter_id in self.meters]
+        produced = {i: each for i, each in produced.items() if i in self.meters}
         self._outbox = self._outbox.added(rows, produced, now)
 
     async def _give_all(self) -> None:
