@@ -54,6 +54,8 @@ from .aiovoltus.errors import (
 from .asking.address import parse_base
 from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
+from .telemetry.controllable import SUBENTRY as CONTROLLABLE_LOAD
+from .telemetry.controllable_flow import ControllableLoadFlow
 from .telemetry.flow import MeterFlow
 from .telemetry.meters import SUBENTRY
 
@@ -118,8 +120,8 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: VoltusConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the forms behind *Add meter*."""
-        return {SUBENTRY: MeterFlow}
+        """Return the forms behind *Add meter* and the like."""
+        return {SUBENTRY: MeterFlow, CONTROLLABLE_LOAD: ControllableLoadFlow}
 
     @override
     async def async_step_user(

@@ -119,8 +119,9 @@ def async_add_where_mapped(
     entry: VoltusConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     entity_class: Callable[[VoltusCoordinator, str], VoltusEntity],
+    is_mapped: Callable[[VoltusCoordinator, str], object] = VoltusCoordinator.meters_of,
 ) -> None:
-    """Add an entity to each site of which a meter is mapped, now and later.
+    """Add an entity to each site of which a meter (or so) is mapped, now and later.
 
     It goes when the last mapping does.
     """
@@ -130,7 +131,7 @@ def async_add_where_mapped(
 
     @callback
     def update() -> None:
-        mapped = {i for i in coordinator.sites if coordinator.meters_of(i)}
+        mapped = {i for i in coordinator.sites if is_mapped(coordinator, i)}
         for site_id in known - mapped:
             _remove(domain, entity_class(coordinator, site_id))
         new = sorted(mapped - known)

@@ -71,6 +71,12 @@ async def async_setup_entry(
     async_add_entities([ActiveDispatchesSensor(entry.runtime_data)])
     async_add_for_everyone(entry, async_add_entities, CurtailmentSensor, SENSORS)
     async_add_where_mapped(entry, async_add_entities, SentUntilSensor)
+    async_add_where_mapped(
+        entry,
+        async_add_entities,
+        ControllableLoadSensor,
+        lambda coordinator, site_id: site_id in coordinator.telemetry.controllable,
+    )
 
 
 class CurtailmentSensor(CurtailmentEntity, SensorEntity):
@@ -136,3 +142,30 @@ class SentUntilSensor(VoltusEntity, SensorEntity):
         meters = self.coordinator.meters_of(str(self.site_id))
         known = filter(None, map(self.coordinator.telemetry.sent_until, meters))
         return min(known, default=None)
+
+
+class ControllableLoadSensor(VoltusEntity, SensorEntity):
+    """How much of a site can be curtailed right now, as Voltus is told."""
+
+    _attr_device_class = SensorDeviceClass.POWER
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _attr_native_unit_of_measurement = UnitOfPower.KILO_WATT
+    _attr_suggested_display_precision = 1
+
+    def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
+        """Belong to a site."""
+        super().__init__(coordinator, "controllable_load", site_id)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow each round of sending."""
+        await super().async_added_to_hass()
+        listen = self.coordinator.telemetry.async_add_listener
+        self.async_on_remove(listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        """Answer by the loads that are on and within reach."""
+        load = self.coordinator.telemetry.controllable.get(str(self.site_id))
+        return load and load.kilowatts(self.hass)

@@ -58,6 +58,27 @@ class TelemetryRow:
 
 @final
 @dataclass(frozen=True, slots=True)
+class ControllableLoadRow:
+    """How much of a site could be curtailed in the `seconds` until `timestamp`, in kW."""
+
+    site_id: str
+    timestamp: datetime
+    seconds: int
+    kw: float
+
+    def as_wire(self) -> dict[str, Json]:
+        """Return it as Voltus takes it."""
+        return {
+            "site_id": self.site_id,
+            "timestamp": iso(self.timestamp),
+            "interval_seconds": self.seconds,
+            "value": self.kw,
+            "units": "kW",
+        }
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class LoadRow:
     """The mean load of a meter in the `interval` until `end`; None if Voltus has none."""
 

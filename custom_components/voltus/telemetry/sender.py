@@ -27,7 +27,14 @@ from ..aiovoltus.errors import (
     VoltusTooLargeError,
 )
 from ..aiovoltus.models import Site, parse_time
-from ..aiovoltus.telemetry import MOST_ROWS, Outbox, Span, TelemetryRow, parts
+from ..aiovoltus.telemetry import (
+    MOST_ROWS,
+    ControllableLoadRow,
+    Outbox,
+    Span,
+    TelemetryRow,
+    parts,
+)
 from ..asking.conversation import Conversation
 from ..const import LOGGER
 from ..metering.intervals import (
@@ -42,6 +49,7 @@ from ..metering.intervals import (
     timeline,
 )
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
+from .controllable import ControllableLoad, controllable_loads
 from .history import SLICE, async_states
 from .meters import MappedMeter, mapped_meters, reading
 
@@ -109,6 +117,7 @@ class Telemetry:
         self._loaded = False
         self._shown: tuple[object, ...] = ()
         self.meters: Mapping[str, MappedMeter] = self._mapped()
+        self.controllable: Mapping[str, ControllableLoad] = self._controllable()
 
     async def async_start(self) -> None:
         """Take up what was sent, and go on from there; call it once all is started."""
@@ -202,6 +211,10 @@ class Telemetry:
         found = mapped_meters(self._hass, self._entry)
         return {each.meter_id: each for each in found}
 
+    def _controllable(self) -> dict[str, ControllableLoad]:
+        found = controllable_loads(self._hass, self._entry)
+        return {each.site_id: each for each in found}
+
     @callback
     def _map(self) -> None:
         """Follow the entities of the meters that are mapped, and no others."""
@@ -212,6 +225,7 @@ class Telemetry:
         begun = {i: now for i in mapped if i not in self._outbox.produced}
         self._outbox = self._outbox.added((), begun, now)
         self.meters = mapped
+        self.controllable = self._controllable()
         entity_ids: dict[str, list[MappedMeter]] = {}
         for meter in mapped.values():
             for entity_id in meter.entity_ids:
@@ -315,7 +329,7 @@ class Telemetry:
     def _on_tick(self, now: datetime) -> None:
         whole_minute = now.second < EVERY.seconds
         if (
-            self.meters
+            (self.meters or self.controllable)
             and not self._at_work
             and (whole_minute or self._is_curtailing())
         ):
@@ -374,6 +388,7 @@ class Telemetry:
             return
         bad: set[str] = set()
         try:
+            await self._tell_controllable_load(now)
             for batch in self._outbox.batches(now):
                 await self._give(batch, bad)
             await self._catch_up()
@@ -384,6 +399,27 @@ class Telemetry:
             LOGGER.debug("Telemetry was not taken and is sent again: %s", err)
             return
         self._failures, self._not_before = 0, None
+
+    async def _tell_controllable_load(self, now: datetime) -> None:
+        """Tell Voltus what can be curtailed now; what it was before is of no use to it."""
+        sites = self._sites()
+        length = EVERY if self._is_curtailing() else 2 * EVERY
+        rows = [
+            ControllableLoadRow(
+                each.site_id,
+                aligned(now, length),
+                round(length.total_seconds()),
+                round(each.kilowatts(self._hass), 6),
+            )
+            for each in self.controllable.values()
+            if each.site_id in sites
+        ]
+        if rows:
+            try:
+                await self._conversation.send_controllable_load(rows)
+            except VoltusRequestError as err:
+                # Of the meters everything is sent all the same.
+                LOGGER.debug("The controllable load was refused: %s", err)
 
     async def _give(self, rows: Sequence[TelemetryRow], bad: set[str]) -> None:
         """Give rows to Voltus, in parts where it refuses them as a whole.
