@@ -438,3 +438,27 @@ async def test_without_the_recorder_it_goes_on_from_now(metered: Harness) -> Non
     await metered.set_up()
     await pass_to(metered, 2.25)
     assert received(metered) == [(1, 10), (2, 10)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "unit", "interval", "step"),
+    [
+        ("1000.01", "kWh", "30", "1.2 kW"),
+        ("1000.1", "kWh", "300", "1.2 kW"),
+        ("1000", "Wh", "60", "0.06 kW"),
+    ],
+)
+async def test_of_a_counter_the_form_says_how_coarse_it_is(
+    metered: Harness, shown: str, unit: str, interval: str, step: str
+) -> None:
+    show(metered.hass, COUNTER, shown, unit)
+    await metered.set_up()
+    flow = await fill_in(metered, await start(metered), meter_id="main")
+    chosen = {"entity_id": COUNTER, "interval": interval, "invert": False}
+    flow = await fill_in(metered, flow, **chosen)
+    assert flow["step_id"] == "confirm_counter"
+    assert flow["description_placeholders"]["step"] == step
+    flow = await fill_in(metered, flow)
+    assert flow["type"] == "create_entry"
+    (subentry,) = metered.entry.subentries.values()
+    assert subentry.data["counts"] is True

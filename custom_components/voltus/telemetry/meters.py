@@ -107,3 +107,15 @@ def _value(state: State, *, counter: bool) -> float | None:
     if counter:
         return EnergyConverter.convert(shown, unit, UnitOfEnergy.KILO_WATT_HOUR)
     return PowerConverter.convert(shown, unit, UnitOfPower.KILO_WATT)
+
+
+def coarseness(state: State, interval: timedelta) -> float:
+    """Return the kW that the last digit of a counter makes of an interval.
+
+    A counter that shows no fraction may be a fine one at a round value: it says no more.
+    """
+    _, _, fraction = state.state.partition(".")
+    unit = state.attributes[ATTR_UNIT_OF_MEASUREMENT]
+    digit = 10.0 ** -(len(fraction) if fraction.isdecimal() else 0)
+    step = EnergyConverter.convert(digit, unit, UnitOfEnergy.KILO_WATT_HOUR)
+    return step / (interval / timedelta(hours=1))
