@@ -5,7 +5,18 @@ from collections.abc import Callable, Coroutine, Mapping
 import logging
 import sys
 
-from . import boundary, change, delay, large, loads, poll, push, scale, startup
+from . import (
+    boundary,
+    change,
+    delay,
+    large,
+    loads,
+    poll,
+    push,
+    scale,
+    startup,
+    telemetry,
+)
 from .figures import Result
 
 MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
@@ -16,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "boundary": boundary.measure,
     "loads": loads.measure,
     "push": push.measure,
+    "telemetry": telemetry.measure,
     "scale": scale.measure,
     "startup": startup.measure,
 }

@@ -18,7 +18,7 @@ from .scenario import (
     parse_test_dispatch,
     published,
 )
-from .telemetry import parse_telemetry
+from .telemetry import parse_controllable_load, parse_telemetry
 from .webhooks import parse_webhook
 from .wire import Answer, RequestError, Wire, as_object, json_answer, read_json
 
@@ -69,6 +69,7 @@ class Account:
     webhooks: Sequence[Wire] = ()
     told: Mapping[str, State] = field(default_factory=dict)
     telemetry: dict[tuple[object, ...], Wire] = field(default_factory=dict)
+    controllable_load: dict[tuple[object, ...], Wire] = field(default_factory=dict)
     most_rows: int = 2048
     read_only: bool = False
 
@@ -87,7 +88,10 @@ def respond(
             return _dispatches(account, dispatch_id, faults, now)
         case "GET", ["sites"]:
             return _page(sites=account.sites)
-        case "POST", ["dispatches" | "scenarios" | "telemetry" as name]:
+        case "POST", (
+            ["dispatches" | "scenarios" | "telemetry" as name]
+            | ["telemetry", "controllable-load" as name]
+        ):
             return _POSTED[name](account, read_json(body), now)
         case "GET", ["telemetry", "kw"]:
             return _load(account, request, now)
@@ -117,7 +121,7 @@ def _refuse(path: Sequence[str]) -> NoReturn:
                 "dispatches" | "webhooks",
                 _,
             ]
-            | ["telemetry", "kw"]
+            | ["telemetry", "kw" | "controllable-load"]
         ):
             raise RequestError("Method Not Allowed", 405)
     raise RequestError("Not Found", 404)
@@ -162,6 +166,12 @@ def _add_telemetry(account: Account, asked: object, now: datetime) -> Answer:
     return Answer()
 
 
+def _add_controllable_load(account: Account, asked: object, now: datetime) -> Answer:
+    for row in parse_controllable_load(asked, account.sites, now):
+        account.controllable_load[row["site_id"], row["timestamp"]] = row
+    return Answer()
+
+
 def _load(account: Account, request: Request, now: datetime) -> Answer:
     """Answer with the load of sites; of the public ones Voltus has none."""
     asked = parse_asked(request.query, account.sites)
@@ -176,6 +186,7 @@ _POSTED = {
     "dispatches": _add_test_dispatch,
     "scenarios": _replace_scenario,
     "telemetry": _add_telemetry,
+    "controllable-load": _add_controllable_load,
 }
 
 

@@ -24,6 +24,40 @@ def parse_telemetry(
     return rows
 
 
+def parse_controllable_load(
+    asked: object, sites: Sequence[Wire], now: datetime
+) -> list[Wire]:
+    """Read what can be curtailed of sites. One bad row fails all. Raises RequestError."""
+    body = as_object(asked, "the body")
+    items = as_list(body.get("controllable_load"), "controllable_load")
+    rows = [as_object(item, "a row") for item in items]
+    known = {site["id"] for site in sites}
+    for row in rows:
+        checks = {
+            "site_id": row.get("site_id") in known,
+            "interval_seconds": _is_interval(row.get("interval_seconds")),
+            "value": is_number(row.get("value")),
+            "units": row.get("units") == "kW",
+            "timestamp": _is_past(row.get("timestamp"), now),
+        }
+        _refuse_bad(row, checks)
+    return rows
+
+
+def _is_interval(seconds: object) -> bool:
+    return (
+        isinstance(seconds, int)
+        and is_number(seconds, GRID, LONGEST)
+        and seconds % GRID == 0
+    )
+
+
+def _refuse_bad(row: Wire, checks: Mapping[str, bool]) -> None:
+    for name, good in checks.items():
+        if not good:
+            raise RequestError(f"{name} may not be {row.get(name)!r}")
+
+
 def _asset_types(sites: Iterable[Wire]) -> dict[object, object]:
     """Return the asset type of each meter by its id."""
     found = (
@@ -36,21 +70,14 @@ def _asset_types(sites: Iterable[Wire]) -> dict[object, object]:
 
 
 def _check(row: Wire, meters: Mapping[object, object], now: datetime) -> None:
-    seconds = row.get("interval_seconds")
     checks = {
         "meter_id": row.get("meter_id") in meters,
-        "interval_seconds": (
-            isinstance(seconds, int)
-            and is_number(seconds, GRID, LONGEST)
-            and seconds % GRID == 0
-        ),
+        "interval_seconds": _is_interval(row.get("interval_seconds")),
         "value": is_number(row.get("value")),
         "units": row.get("units") in ("kW", "kWh"),
         "timestamp": _is_past(row.get("timestamp"), now),
     }
-    for name, good in checks.items():
-        if not good:
-            raise RequestError(f"{name} may not be {row.get(name)!r}")
+    _refuse_bad(row, checks)
 
 
 def _is_past(timestamp: object, now: datetime) -> bool:

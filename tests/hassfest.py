@@ -181,7 +181,12 @@ TRANSLATIONS = vol.Schema(
                 {vol.Required("title"): str, vol.Required("fix_flow"): _FLOW},
             )
         },
-        vol.Optional("selector"): {cv.slug: {vol.Optional("options"): {key: str}}},
+        vol.Optional("selector"): {
+            cv.slug: {
+                vol.Optional("options"): {key: str},
+                vol.Optional("fields"): {key: {"name": str}},
+            }
+        },
         vol.Optional("system_health"): {vol.Optional("info"): {key: str}},
         vol.Optional("device"): {key: {vol.Optional("name"): str}},
         vol.Optional("entity"): {

@@ -20,7 +20,8 @@ from .entity import (
     PerformanceEntity,
     VoltusEntity,
     async_add_for_everyone,
-    async_add_where,
+    async_add_where_mapped,
+    is_estimated,
 )
 
 PARALLEL_UPDATES = 0
@@ -75,18 +76,14 @@ async def async_setup_entry(
     async_add_for_everyone(
         entry, async_add_entities, CurtailmentBinarySensor, BINARY_SENSORS
     )
-    account = entry.runtime_data
-    async_add_where(
+    async_add_where_mapped(entry, async_add_entities, TelemetryBinarySensor)
+    async_add_where_mapped(
         entry,
         async_add_entities,
-        lambda: frozenset(i for i in account.sites if account.meters_of(i)),
-        lambda site_id: [TelemetryBinarySensor(account, site_id)],
-    )
-    async_add_where(
-        entry,
-        async_add_entities,
-        lambda: account.performance.site_ids.intersection(account.sites),
-        lambda site_id: [BehindTargetBinarySensor(account, "behind_target", site_id)],
+        lambda account, site_id: BehindTargetBinarySensor(
+            account, "behind_target", site_id
+        ),
+        is_estimated,
     )
 
 

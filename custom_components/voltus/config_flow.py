@@ -56,6 +56,8 @@ from .const import DOMAIN
 from .coordinator import VoltusConfigEntry
 from .performance.flow import PerformanceFlow
 from .performance.settings import SUBENTRY as PERFORMANCE
+from .telemetry.controllable import SUBENTRY as CONTROLLABLE_LOAD
+from .telemetry.controllable_flow import ControllableLoadFlow
 from .telemetry.flow import MeterFlow
 from .telemetry.meters import SUBENTRY as METER
 
@@ -120,8 +122,12 @@ class VoltusConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: VoltusConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the forms behind *Add meter* and *Add performance*."""
-        return {METER: MeterFlow, PERFORMANCE: PerformanceFlow}
+        """Return the forms behind *Add meter* and the like."""
+        return {
+            METER: MeterFlow,
+            CONTROLLABLE_LOAD: ControllableLoadFlow,
+            PERFORMANCE: PerformanceFlow,
+        }
 
     @override
     async def async_step_user(

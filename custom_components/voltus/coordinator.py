@@ -108,6 +108,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
             entry,
             self.conversation,
             is_curtailing=lambda: bool(self.data.curtailing),
+            sites=lambda: self.all_sites,
             changed=self.async_update_listeners,
         )
         self.performance = PerformanceTracker(hass, entry, self, self.conversation)

@@ -99,38 +99,9 @@ class PerformanceEntity(VoltusEntity):
         return estimates.get(str(self.site_id), Estimate())
 
 
-def async_add_where(
-    entry: VoltusConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
-    where: Callable[[], frozenset[str]],
-    make: Callable[[str], Iterable[VoltusEntity]],
-) -> None:
-    """Add entities to each site that is meant, now and later; they go when it is not."""
-    coordinator = entry.runtime_data
-    platform = async_get_current_platform()
-    known: set[str] = set()
-
-    def remove(site_id: str) -> None:
-        registry = er.async_get(coordinator.hass)
-        for each in make(site_id):
-            entity_id = registry.async_get_entity_id(
-                platform.domain, DOMAIN, str(each.unique_id)
-            )
-            if entity_id:
-                registry.async_remove(entity_id)
-
-    @callback
-    def update() -> None:
-        meant = where()
-        for site_id in known - meant:
-            remove(site_id)
-        new = sorted(meant - known)
-        known.clear()
-        known.update(meant)
-        async_add_entities(entity for site_id in new for entity in make(site_id))
-
-    update()
-    entry.async_on_unload(coordinator.async_add_listener(update))
+def is_estimated(coordinator: VoltusCoordinator, site_id: str) -> bool:
+    """Whether the operator has chosen how the performance of a site is estimated."""
+    return site_id in coordinator.performance.site_ids
 
 
 def async_add_for_everyone(
@@ -171,3 +142,38 @@ def async_add_for_everyone(
 
     async_add_entities(new_entities())
     entry.async_on_unload(coordinator.async_add_listener(add_later))
+
+
+def async_add_where_mapped(
+    entry: VoltusConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    entity_class: Callable[[VoltusCoordinator, str], VoltusEntity],
+    is_mapped: Callable[[VoltusCoordinator, str], object] = VoltusCoordinator.meters_of,
+) -> None:
+    """Add an entity to each site of which a meter (or so) is mapped, now and later.
+
+    It goes when the last mapping does.
+    """
+    coordinator = entry.runtime_data
+    domain = async_get_current_platform().domain
+    known: set[str] = set()
+
+    @callback
+    def update() -> None:
+        mapped = {i for i in coordinator.sites if is_mapped(coordinator, i)}
+        for site_id in known - mapped:
+            _remove(domain, entity_class(coordinator, site_id))
+        new = sorted(mapped - known)
+        known.clear()
+        known.update(mapped)
+        async_add_entities(entity_class(coordinator, i) for i in new)
+
+    update()
+    entry.async_on_unload(coordinator.async_add_listener(update))
+
+
+def _remove(domain: str, entity: VoltusEntity) -> None:
+    registry = er.async_get(entity.coordinator.hass)
+    entity_id = registry.async_get_entity_id(domain, DOMAIN, str(entity.unique_id))
+    if entity_id:
+        registry.async_remove(entity_id)

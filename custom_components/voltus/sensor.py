@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, override
 
 from homeassistant.components.sensor import (
@@ -11,7 +12,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import PERCENTAGE, UnitOfEnergy, UnitOfPower
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy, UnitOfPower
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -22,7 +23,8 @@ from .entity import (
     PerformanceEntity,
     VoltusEntity,
     async_add_for_everyone,
-    async_add_where,
+    async_add_where_mapped,
+    is_estimated,
 )
 from .performance.estimate import Estimate
 
@@ -115,12 +117,16 @@ async def async_setup_entry(
     """Add the sensors of the account and of each site."""
     async_add_entities([ActiveDispatchesSensor(entry.runtime_data)])
     async_add_for_everyone(entry, async_add_entities, CurtailmentSensor, SENSORS)
-    account = entry.runtime_data
-    async_add_where(
+    async_add_where_mapped(entry, async_add_entities, SentUntilSensor)
+    for each in ESTIMATES:
+        async_add_where_mapped(
+            entry, async_add_entities, partial(EstimateSensor, each), is_estimated
+        )
+    async_add_where_mapped(
         entry,
         async_add_entities,
-        lambda: account.performance.site_ids.intersection(account.sites),
-        lambda site_id: [EstimateSensor(account, each, site_id) for each in ESTIMATES],
+        ControllableLoadSensor,
+        lambda coordinator, site_id: site_id in coordinator.telemetry.controllable,
     )
 
 
@@ -148,8 +154,8 @@ class EstimateSensor(PerformanceEntity, SensorEntity):
 
     def __init__(
         self,
-        coordinator: VoltusCoordinator,
         description: EstimateSensorDescription,
+        coordinator: VoltusCoordinator,
         site_id: str,
     ) -> None:
         """Show one row of the table for one site."""
@@ -213,3 +219,57 @@ class ActiveDispatchesSensor(VoltusEntity, SensorEntity):
             status(dispatch, last.at) is Status.ACTIVE
             for dispatch in last.snapshot.dispatches.values()
         )
+
+
+class SentUntilSensor(VoltusEntity, SensorEntity):
+    """Until when Voltus has everything that the meters of a site measured."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+
+    def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
+        """Belong to a site."""
+        super().__init__(coordinator, "telemetry_sent_until", site_id)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow each round of sending: nothing else of the account changes with it."""
+        await super().async_added_to_hass()
+        listen = self.coordinator.telemetry.async_add_listener
+        self.async_on_remove(listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Answer by the meter that is furthest behind."""
+        meters = self.coordinator.meters_of(str(self.site_id))
+        known = filter(None, map(self.coordinator.telemetry.sent_until, meters))
+        return min(known, default=None)
+
+
+class ControllableLoadSensor(VoltusEntity, SensorEntity):
+    """How much of a site can be curtailed right now, as Voltus is told."""
+
+    _attr_device_class = SensorDeviceClass.POWER
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _attr_native_unit_of_measurement = UnitOfPower.KILO_WATT
+    _attr_suggested_display_precision = 1
+
+    def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
+        """Belong to a site."""
+        super().__init__(coordinator, "controllable_load", site_id)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow each round of sending."""
+        await super().async_added_to_hass()
+        listen = self.coordinator.telemetry.async_add_listener
+        self.async_on_remove(listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        """Answer by the loads that are on and within reach."""
+        load = self.coordinator.telemetry.controllable.get(str(self.site_id))
+        return load and load.kilowatts(self.hass)

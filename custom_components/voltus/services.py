@@ -30,6 +30,7 @@ from .loads.actions import async_setup_load_actions
 from .operating.actions import acknowledge, opt_in, opt_out
 from .operating.drill import PATTERNS, start_drill, stop_drill
 from .reporting.download import Format, get_report
+from .reporting.load import INTERVALS, get_telemetry
 from .reporting.queries import get_dispatches, get_log, get_season
 
 type _Answer = Coroutine[Any, Any, ServiceResponse]
@@ -101,6 +102,14 @@ GET_SEASON_SCHEMA = vol.Schema(
         **_PERIOD,
         vol.Optional("rate_per_kwh"): _RATE,
         vol.Optional("rate_per_kw_month"): _RATE,
+    }
+)
+GET_TELEMETRY_SCHEMA = vol.Schema(
+    {
+        **_ACCOUNT,
+        vol.Optional("site_ids"): vol.All(cv.ensure_list, [cv.string]),
+        **_PERIOD,
+        vol.Optional("interval"): vol.All(vol.Coerce(int), vol.In(INTERVALS)),
     }
 )
 START_DRILL_SCHEMA = vol.Schema(
@@ -191,6 +200,7 @@ _ACTIONS: Final = (
             (get_log, GET_LOG_SCHEMA),
             (get_report, GET_REPORT_SCHEMA),
             (get_season, GET_SEASON_SCHEMA),
+            (get_telemetry, GET_TELEMETRY_SCHEMA),
         )
     ),
 )

@@ -14,6 +14,7 @@ from custom_components.voltus.aiovoltus.telemetry import (
     SET_ASIDE,
     LoadRow,
     Outbox,
+    Span,
     TelemetryRow,
     parse_load,
     parts,
@@ -52,16 +53,28 @@ def test_a_request_has_so_many_rows_at_most() -> None:
     assert [len(batch) for batch in batches] == [MOST_ROWS, 1]
 
 
-def test_what_was_taken_is_sent_no_more_and_what_is_a_day_old_is_given_up() -> None:
+def test_what_was_taken_is_sent_no_more_and_what_is_a_day_old_is_not_kept() -> None:
     outbox = Outbox().added([row("a", 1), row("a", 2)], {"a": at(2)}, NOON)
-    assert outbox.sent_until("a") == at(1) - MICROSECOND
+    assert outbox.sent_until()["a"] == at(1) - MICROSECOND
     outbox = outbox.taken([row("a", 1)])
-    assert outbox.sent_until("a") == at(2) - MICROSECOND
+    assert outbox.sent_until()["a"] == at(2) - MICROSECOND
     assert outbox.added((), {}, at(2) + KEPT).rows == (row("a", 2),)
     outbox = outbox.added((), {}, at(2) + KEPT + MICROSECOND)
     assert outbox.rows == ()
-    assert outbox.sent_until("a") == at(2)
-    assert outbox.sent_until("b") is None
+    assert outbox.missing == {"a": Span(at(1), at(2))}
+    assert outbox.sent_until()["a"] == at(1)
+    assert "b" not in outbox.sent_until()
+
+
+def test_what_is_kept_no_more_is_made_once_more_bit_by_bit() -> None:
+    outbox = Outbox().added((), {"a": at(9)}, NOON).lacking("a", Span(at(1), at(2)))
+    outbox = outbox.lacking("a", Span(at(4), at(5))).caught_up("a", at(3))
+    assert outbox.missing == {"a": Span(at(3), at(5))}
+    assert outbox.sent_until()["a"] == at(3)
+    assert outbox.only(()).missing == {}
+    outbox = outbox.caught_up("a", at(5))
+    assert outbox.missing == {}
+    assert outbox.sent_until()["a"] == at(9)
 
 
 def test_a_meter_that_is_refused_is_tried_again_in_an_hour() -> None:

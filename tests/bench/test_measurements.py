@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from bench import boundary, change, delay, large, loads, poll, push, scale, startup
+from bench import (
+    boundary,
+    change,
+    delay,
+    large,
+    loads,
+    poll,
+    push,
+    scale,
+    startup,
+    telemetry,
+)
 from bench.figures import Result
 from bench.plot import plot
 from bench.table import BEGIN, END, put_into, table
@@ -91,6 +102,12 @@ async def test_all_loads_are_told() -> None:
 
     assert len(result.last_told) == 2
     assert "3 loads shed, until the last is told" in told(result)
+
+
+async def test_the_telemetry_of_all_meters_is_sent() -> None:
+    result = await telemetry.measure(meters=(1, 3), rounds=2)
+
+    assert "telemetry of 3 meters, CPU per row" in told(result)
 
 
 async def test_a_dispatch_that_is_published_without_notice_is_obeyed_by_push() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.api import DEFAULT_SITES
-from sandbox.telemetry import parse_telemetry
+from sandbox.telemetry import parse_controllable_load, parse_telemetry
 from sandbox.wire import RequestError
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -63,3 +63,33 @@ def test_units_may_not_be_mixed_but_for_batteries_which_need_both() -> None:
         read(battery)
     with pytest.raises(RequestError, match="only batteries"):
         read(ROW, {**ROW, "meter_id": "w7tz", "units": "kWh"})
+
+
+CONTROLLABLE = {
+    "site_id": "kd1k",
+    "timestamp": "2026-07-15T12:00:00Z",
+    "interval_seconds": 60,
+    "value": 42.5,
+    "units": "kW",
+}
+
+
+def test_what_can_be_curtailed_is_taken() -> None:
+    asked = {"controllable_load": [CONTROLLABLE]}
+    assert parse_controllable_load(asked, DEFAULT_SITES, NOW) == [CONTROLLABLE]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"site_id": "none"},
+        {"interval_seconds": 45},
+        {"value": None},
+        {"units": "kWh"},
+        {"timestamp": "2026-07-15T12:00:01Z"},
+    ],
+)
+def test_one_bad_row_of_what_can_be_curtailed_fails_all(wrong: dict[str, Any]) -> None:
+    asked = {"controllable_load": [CONTROLLABLE, {**CONTROLLABLE, **wrong}]}
+    with pytest.raises(RequestError, match=next(iter(wrong))):
+        parse_controllable_load(asked, DEFAULT_SITES, NOW)

@@ -43,6 +43,13 @@ async def call(
     return answer
 
 
+async def load(harness: Harness) -> Mapping[str, Any]:
+    """Return the load of a site that has a meter at Voltus."""
+    sites: Any = harness.voltus.accounts[KEY].sites
+    sites[0]["meters"] = [{"id": "m1", "name": "Main meter", "asset_type": "load"}]
+    return await call(harness.hass, "get_telemetry", site_ids="s1", interval=900)
+
+
 def choose(harness: Harness, **options: Any) -> None:
     """Set options of the account."""
     harness.hass.config_entries.async_update_entry(harness.entry, options=options)
@@ -697,6 +704,12 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     def loads(answer: Any) -> Any:
         return {"loads": {"switch.pump": answer["loads"][PUMP]}}
 
+    def one_meter_in_two_rows(answer: Any) -> Any:
+        (meter,) = answer["sites"][0]["meters"]
+        rows = [meter["rows"][0], {**meter["rows"][1], "kw": None}]
+        site = {**answer["sites"][0], "meters": [{**meter, "rows": rows}]}
+        return {**answer, "sites": [site]}
+
     created = await call(harness.hass, "create_test_dispatch")
     answers = [
         created,
@@ -710,6 +723,7 @@ async def test_the_answers_are_as_the_documentation_shows_them(
             dispatch_id=created["dispatch_id"],
             format="html",
         ),
+        one_meter_in_two_rows(await load(harness)),
         await call(harness.hass, "start_drill"),
         await call(harness.hass, "stop_drill"),
         await acknowledged(harness),
@@ -720,3 +734,43 @@ async def test_the_answers_are_as_the_documentation_shows_them(
     page = DOCUMENTATION.read_text(encoding="utf-8")
     shown = [json.loads(block) for block in JSON.findall(page)]
     assert [*map(shape, shown)] == [*map(shape, answers)]
+
+
+async def test_the_load_that_voltus_has_is_shown(harness: Harness) -> None:
+    await harness.set_up()
+    answer = await load(harness)
+    (site,) = answer["sites"]
+    assert (answer["interval"], site["site_id"]) == (900, "s1")
+    (meter,) = site["meters"]
+    ends = [row["end"] for row in meter["rows"]]
+    assert len(ends) == 96
+    assert ends[-1] == NOON.isoformat()
+    assert all(row["kw"] > 0 for row in meter["rows"])
+    hour = await call(
+        harness.hass,
+        "get_telemetry",
+        start=at(-120).isoformat(),
+        end=at(-60).isoformat(),
+    )
+    assert [each["site_id"] for each in hour["sites"]] == ["s1", "s2"]
+    assert len(hour["sites"][0]["meters"][0]["rows"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("faults", "fields", "key"),
+    [
+        (Faults(), {"site_ids": "none"}, "unknown_site"),
+        (Faults(), {"start": at(-(10**6)).isoformat()}, "action_refused"),
+        (Faults(status=500), {}, "cannot_connect"),
+        (Faults(body="wrong_shape"), {}, "cannot_connect"),
+        (Faults(status=429), {}, "action_too_soon"),
+    ],
+)
+async def test_why_there_is_no_load_is_said(
+    harness: Harness, faults: Faults, fields: dict[str, Any], key: str
+) -> None:
+    await harness.set_up()
+    harness.voltus.faults = faults
+    fields = {"end": NOON.isoformat(), **fields}
+    error = await refusal(harness.hass, "get_telemetry", **fields)
+    assert error.translation_key == key

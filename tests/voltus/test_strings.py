@@ -192,7 +192,8 @@ def test_every_reason_to_end_a_flow_has_a_text() -> None:
 def test_every_choice_has_a_text() -> None:
     used = {
         constant(keywords(call)["translation_key"])
-        for call in calls("SelectSelectorConfig")
+        for name in ("SelectSelectorConfig", "ObjectSelectorConfig")
+        for call in calls(name)
         if "translation_key" in keywords(call)
     }
     assert TEXTS["selector"].keys() == used | SELECTS.keys()
@@ -290,7 +291,11 @@ async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
         if text["name"]
     }
     # Telemetry is shown where a meter is mapped.
-    mapped = {("binary_sensor", "telemetry")}
+    mapped = {
+        ("binary_sensor", "telemetry"),
+        ("sensor", "controllable_load"),
+        ("sensor", "telemetry_sent_until"),
+    }
     assert named == used | mapped | {("binary_sensor", "any_site_curtailing")}
     drawn = {
         (domain, key) for domain, icons in ICONS["entity"].items() for key in icons

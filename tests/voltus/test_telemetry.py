@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -248,6 +249,57 @@ async def test_an_entity_that_is_gone_is_named(
     assert issue
 
 
+async def test_a_meter_that_voltus_lists_no_more_is_named(
+    metered: Harness, issue_registry: ir.IssueRegistry
+) -> None:
+    """Of ten meters one is taken away at Voltus: nine go on."""
+    meters = [
+        {"id": f"m{n}", "name": f"Meter {n}", "asset_type": "load"} for n in range(10)
+    ]
+    site: Any = metered.voltus.accounts[KEY].sites[0]
+    site["meters"] = meters
+    show(metered.hass, POWER, 10)
+    map_meters(metered, *(mapping(f"m{n}", POWER) for n in range(10)))
+    await metered.set_up()
+    await pass_to(metered, 1.25)
+    assert not issue_registry.async_get_issue("voltus", "meters_gone_account")
+    site["meters"] = meters[:-1]
+    metered.entry.runtime_data.conversation.sites_due = None
+    await metered.poll()
+    await pass_to(metered, 3.25)
+    for key in ("meters_gone_account", "meters_refused_account"):
+        issue = issue_registry.async_get_issue("voltus", key)
+        assert issue
+        assert issue.translation_placeholders
+        assert issue.translation_placeholders["meters"] == "m9"
+    for n in range(9):
+        assert received(metered, f"m{n}") == [(1, 10), (2, 10), (3, 10)]
+    assert received(metered, "m9") == [(1, 10)]
+
+
+async def test_until_when_it_was_sent_is_shown_where_it_is_wanted(
+    metered: Harness, entity_registry: er.EntityRegistry
+) -> None:
+    show(metered.hass, POWER, 10)
+    map_meters(metered, mapping("main", POWER), mapping("solar", POWER, interval=300))
+    await metered.set_up()
+    entity_id = "sensor.site_s1_telemetry_sent_until"
+    entity = entity_registry.async_get(entity_id)
+    assert entity
+    assert entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    assert entity.config_subentry_id is None
+    entity_registry.async_update_entity(entity_id, disabled_by=None)
+    await pass_to(metered, 6.25)
+    await metered.poll()
+    shown = metered.hass.states.get(entity_id)
+    assert shown
+    assert shown.state == at(5).isoformat()
+    for subentry_id in [*metered.entry.subentries]:
+        metered.hass.config_entries.async_remove_subentry(metered.entry, subentry_id)
+    await metered.settle()
+    assert not entity_registry.async_get(entity_id)
+
+
 # The form
 
 
@@ -386,3 +438,27 @@ async def test_without_the_recorder_it_goes_on_from_now(metered: Harness) -> Non
     await metered.set_up()
     await pass_to(metered, 2.25)
     assert received(metered) == [(1, 10), (2, 10)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "unit", "interval", "step"),
+    [
+        ("1000.01", "kWh", "30", "1.2 kW"),
+        ("1000.1", "kWh", "300", "1.2 kW"),
+        ("1000", "Wh", "60", "0.06 kW"),
+    ],
+)
+async def test_of_a_counter_the_form_says_how_coarse_it_is(
+    metered: Harness, shown: str, unit: str, interval: str, step: str
+) -> None:
+    show(metered.hass, COUNTER, shown, unit)
+    await metered.set_up()
+    flow = await fill_in(metered, await start(metered), meter_id="main")
+    chosen = {"entity_id": COUNTER, "interval": interval, "invert": False}
+    flow = await fill_in(metered, flow, **chosen)
+    assert flow["step_id"] == "confirm_counter"
+    assert flow["description_placeholders"]["step"] == step
+    flow = await fill_in(metered, flow)
+    assert flow["type"] == "create_entry"
+    (subentry,) = metered.entry.subentries.values()
+    assert subentry.data["counts"] is True

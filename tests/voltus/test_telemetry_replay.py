@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from sandbox.faults import Faults
 from tests.builders import at
 
 from .harness import Harness
@@ -78,4 +79,63 @@ async def test_beyond_a_week_nothing_is_made(
     await pass_to(metered, begun + 1.25)
     sent = [end for end, _ in received(metered)]
     assert sent
-    assert sent[0] > begun - 24 * 60
+    assert sent[0] == pytest.approx(begun - 7 * 24 * 60, abs=3)
+    assert len(sent) == begun + 1 - sent[0] + 1
+
+
+async def test_after_26_hours_without_voltus_it_has_every_row(
+    recorder_mock: Recorder, metered: Harness
+) -> None:
+    """More than is kept in memory: the first hours are made from the recorder."""
+    hass = metered.hass
+    show(hass, POWER, 10)
+    map_meters(metered, mapping("main", POWER, interval=300))
+    await metered.set_up()
+    await pass_to(metered, 10.25)
+    metered.voltus.faults = Faults(status=503)
+    for hour in range(1, 27):
+        await pass_to(metered, hour * 60, step=300)
+        show(hass, POWER, 10 + hour)
+        await hass.async_block_till_done()
+    await async_wait_recording_done(hass)
+    assert received(metered)[-1] == (10, 10)
+    metered.voltus.faults = Faults()
+    await pass_to(metered, 26 * 60 + 31)
+    ends = range(5, 26 * 60 + 31, 5)
+    assert received(metered) == [(end, 10 + (end - 1) // 60) for end in ends]
+
+
+async def test_killed_while_voltus_is_down_nothing_is_lost(
+    recorder_mock: Recorder, metered: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    hass = metered.hass
+    show(hass, POWER, 10)
+    map_meters(metered, mapping("main", POWER))
+    await metered.set_up()
+    await pass_to(metered, 10.25)
+    metered.voltus.faults = Faults(status=503, paths=["/telemetry"])
+    disk = metered.disk()
+    await pass_to(metered, 20)
+    await async_wait_recording_done(hass)
+    await metered.restart(disk)
+    show(hass, POWER, 10)
+    await pass_to(metered, 25)
+    await async_wait_recording_done(hass)
+    metered.voltus.faults = Faults()
+    await pass_to(metered, 40.25)
+    rows = received(metered)
+    # From its removal to its return the entity was not there.
+    assert [end for end, _ in rows] == list(range(1, 41))
+    assert {kw for _, kw in rows} == {10}
+
+
+async def test_what_the_recorder_does_not_have_is_a_gap_that_is_told_once(
+    recorder_mock: Recorder, metered: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    noted(metered, -60)
+    map_meters(metered, mapping("main", POWER))
+    show(metered.hass, POWER, 10)
+    await metered.set_up()
+    await pass_to(metered, 5.25)
+    assert [end for end, _ in received(metered)] == [1, 2, 3, 4, 5]
+    assert caplog.text.count("Voltus has a gap there") == 1

@@ -24,7 +24,14 @@ from .errors import (
     VoltusTooLargeError,
 )
 from .models import Json, SiteList, can_be_asked_for, clean, parse_sites
-from .telemetry import MOST_SITES, Load, TelemetryRow, on_grid, parse_load
+from .telemetry import (
+    MOST_SITES,
+    ControllableLoadRow,
+    Load,
+    TelemetryRow,
+    on_grid,
+    parse_load,
+)
 from .webhooks import EVENTS, Webhook, parse_webhook, parse_webhooks
 
 PRODUCTION: Final = "https://api.voltus.co"
@@ -177,6 +184,11 @@ class VoltusClient:
         """
         body: dict[str, Json] = {"telemetry": [each.as_wire() for each in rows]}
         await self._request("POST", "telemetry", body=body)
+
+    async def send_controllable_load(self, rows: Sequence[ControllableLoadRow]) -> None:
+        """Tell Voltus how much of sites can be curtailed. It refuses all rows or none."""
+        body: dict[str, Json] = {"controllable_load": [each.as_wire() for each in rows]}
+        await self._request("POST", "telemetry", "controllable-load", body=body)
 
     async def telemetry_kw(
         self,

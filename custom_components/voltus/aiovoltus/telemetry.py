@@ -40,6 +40,11 @@ class TelemetryRow:
     value: float
     units: str = "kW"
 
+    @property
+    def start(self) -> datetime:
+        """From when it counts."""
+        return self.timestamp - timedelta(seconds=self.seconds)
+
     def as_wire(self) -> dict[str, Json]:
         """Return it as Voltus takes it."""
         return {
@@ -48,6 +53,27 @@ class TelemetryRow:
             "interval_seconds": self.seconds,
             "value": self.value,
             "units": self.units,
+        }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ControllableLoadRow:
+    """How much of a site could be curtailed in the `seconds` until `timestamp`, in kW."""
+
+    site_id: str
+    timestamp: datetime
+    seconds: int
+    kw: float
+
+    def as_wire(self) -> dict[str, Json]:
+        """Return it as Voltus takes it."""
+        return {
+            "site_id": self.site_id,
+            "timestamp": iso(self.timestamp),
+            "interval_seconds": self.seconds,
+            "value": self.kw,
+            "units": "kW",
         }
 
 
@@ -76,15 +102,32 @@ class Refusal:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Span:
+    """From when until when something is missing."""
+
+    start: datetime
+    end: datetime
+
+    def with_(self, other: Span | None) -> Span:
+        """Return what reaches over both, and over what lies between them."""
+        if other is None:
+            return self
+        return Span(min(self.start, other.start), max(self.end, other.end))
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Outbox:
     """The rows that Voltus has not taken yet, and which meters it refuses.
 
-    `produced` is until when rows were made of each meter.
+    `produced` is until when rows were made of each meter. `missing` is of which time
+    Voltus may lack rows that are kept no more: they have to be made once more.
     """
 
     rows: tuple[TelemetryRow, ...] = ()
     produced: Mapping[str, datetime] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
+    missing: Mapping[str, Span] = field(default_factory=dict)
 
     def added(
         self,
@@ -92,9 +135,33 @@ class Outbox:
         produced: Mapping[str, datetime],
         now: datetime,
     ) -> Outbox:
-        """Return it with more rows; what is older than a day is given up."""
-        fresh = (each for each in (*self.rows, *rows) if now - each.timestamp <= KEPT)
-        return replace(self, rows=tuple(fresh), produced={**self.produced, **produced})
+        """Return it with more rows; what is older than a day is kept no more."""
+        fresh, missing = [], dict(self.missing)
+        for each in (*self.rows, *rows):
+            if now - each.timestamp <= KEPT:
+                fresh.append(each)
+            else:
+                lost = Span(each.start, each.timestamp)
+                missing[each.meter_id] = lost.with_(missing.get(each.meter_id))
+        return replace(
+            self,
+            rows=tuple(fresh),
+            produced={**self.produced, **produced},
+            missing=missing,
+        )
+
+    def lacking(self, meter_id: str, span: Span) -> Outbox:
+        """Return it as Voltus may lack what a meter measured in a span."""
+        missing = span.with_(self.missing.get(meter_id))
+        return replace(self, missing={**self.missing, meter_id: missing})
+
+    def caught_up(self, meter_id: str, until: datetime) -> Outbox:
+        """Return it as all was done to give Voltus what a meter measured until then."""
+        missing = dict(self.missing)
+        span = missing.pop(meter_id)
+        if until < span.end:
+            missing[meter_id] = Span(until, span.end)
+        return replace(self, missing=missing)
 
     def taken(self, rows: Iterable[TelemetryRow]) -> Outbox:
         """Return it as Voltus has taken these."""
@@ -118,16 +185,17 @@ class Outbox:
             tuple(each for each in self.rows if each.meter_id in mapped),
             {i: each for i, each in self.produced.items() if i in mapped},
             {i: each for i, each in self.refused.items() if i in mapped},
+            {i: each for i, each in self.missing.items() if i in mapped},
         )
 
-    def sent_until(self, meter_id: str) -> datetime | None:
-        """Return until when Voltus has everything of a meter, None if nothing was made."""
-        waiting = (e.timestamp for e in self.rows if e.meter_id == meter_id)
-        produced = self.produced.get(meter_id)
-        first = min(waiting, default=None)
-        if first is None or produced is None:
-            return produced
-        return min(first - timedelta(microseconds=1), produced)
+    def sent_until(self) -> dict[str, datetime]:
+        """Return until when Voltus has everything, of each meter that rows are made of."""
+        found = dict(self.produced)
+        for each in self.rows:
+            before = each.timestamp - timedelta(microseconds=1)
+            if before < found.get(each.meter_id, before):
+                found[each.meter_id] = before
+        return found | {i: each.start for i, each in self.missing.items()}
 
     def batches(self, now: datetime) -> list[tuple[TelemetryRow, ...]]:
         """Return what to send now, one request after the other, what is newest first.

@@ -37,7 +37,7 @@ from ..aiovoltus.models import (
 )
 from ..aiovoltus.reconcile import PRODUCTION_ABSENCE, SANDBOX_ABSENCE, KnownSites
 from ..aiovoltus.schedule import status
-from ..aiovoltus.telemetry import Load, TelemetryRow
+from ..aiovoltus.telemetry import ControllableLoadRow, Load, TelemetryRow
 from ..const import DOMAIN, LOGGER
 
 SITES_RETRY: Final = timedelta(minutes=5)
@@ -228,6 +228,14 @@ class Conversation:
         """Give Voltus what meters have measured. Raises VoltusError."""
         try:
             await self.client.send_telemetry(rows)
+        except VoltusError as err:
+            self._slow_down(err)
+            raise
+
+    async def send_controllable_load(self, rows: Sequence[ControllableLoadRow]) -> None:
+        """Tell Voltus how much of sites can be curtailed. Raises VoltusError."""
+        try:
+            await self.client.send_controllable_load(rows)
         except VoltusError as err:
             self._slow_down(err)
             raise

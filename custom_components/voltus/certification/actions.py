@@ -58,7 +58,7 @@ async def create_test_dispatch(
     _check_test_dispatch(start, duration, now)
     end = (start + duration).replace(microsecond=0)
     known = account.data.snapshot.dispatches
-    with _asking():
+    with asking():
         await account.conversation.client.create_test_dispatch(start, end, program_id)
     await account.async_refresh()
     found = next(
@@ -119,7 +119,7 @@ async def run_scenario(
         )
     # A reload has to wait, or the scenario would be in the log that it has just ended.
     async with account.config_entry.setup_lock:
-        with _asking():
+        with asking():
             await account.conversation.client.post_scenario(as_request(posted))
         account.async_log(as_row(posted), now)
     return _scenario(posted, account)
@@ -131,7 +131,7 @@ async def test_push(account: VoltusCoordinator) -> ServiceResponse:
     posted = utcnow()
     start = (posted + SOON).replace(microsecond=0)
     end = start + PUSH_TEST_LASTS
-    with _asking():
+    with asking():
         await account.conversation.client.create_test_dispatch(start, end)
     try:
         async with asyncio.timeout(PUSH_WITHIN):
@@ -309,7 +309,7 @@ def _obstacles(
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
     """Tell in Home Assistant's way why Voltus does not do what it was asked for."""
     try:
         yield

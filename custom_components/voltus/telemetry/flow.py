@@ -1,6 +1,7 @@
 """The form in which a meter of Voltus' is mapped to an entity."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import (
@@ -29,6 +30,7 @@ from .meters import (
     CONF_METER_ID,
     CONF_SOURCE,
     INTERVALS,
+    coarseness,
     counts,
     entity_id_of,
     reading,
@@ -101,7 +103,9 @@ class MeterFlow(ConfigSubentryFlow):
             self._chosen = user_input
             errors = self._errors(user_input)
             if not errors:
-                return await self.async_step_confirm()
+                if self._step_kw() is None:
+                    return await self.async_step_confirm()
+                return await self.async_step_confirm_counter()
         return self.async_show_form(
             step_id="source",
             data_schema=self.add_suggested_values_to_schema(
@@ -129,6 +133,28 @@ class MeterFlow(ConfigSubentryFlow):
         return self.async_create_entry(
             title=self._name, data=data, unique_id=self._meter_id
         )
+
+    async def async_step_confirm_counter(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show it of a counter, and how coarse it is for its interval."""
+        if user_input is not None:
+            return await self.async_step_confirm(user_input)
+        return self.async_show_form(
+            step_id="confirm_counter",
+            data_schema=vol.Schema({}),
+            description_placeholders={
+                "meter": self._name,
+                "step": f"{self._step_kw() or 0:,.3g} kW",
+                **self._preview(),
+            },
+        )
+
+    def _step_kw(self) -> float | None:
+        """Return by how many kW a mean can change at least; None if it is no counter."""
+        state = self.hass.states.get(self._chosen[CONF_SOURCE])
+        length = timedelta(seconds=int(self._chosen[CONF_INTERVAL]))
+        return coarseness(state, length) if state and counts(state) else None
 
     def _meters(self) -> list[tuple[Site, Meter]]:
         sites = self._get_entry().runtime_data.sites.values()

@@ -35,10 +35,11 @@ class MappedMeter:
 
     `counts` is whether the entity is a counter of energy rather than a power; `charge`
     is the entity with the state of charge of a battery. Positive is what the site takes,
-    unless it is to be `inverted`.
+    unless it is to be `inverted`. `name` is what the operator reads.
     """
 
     meter_id: str
+    name: str
     source: str
     counts: bool
     interval: timedelta
@@ -59,6 +60,7 @@ def mapped_meters(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[MappedMet
             charge = data.get(CONF_CHARGE)
             yield MappedMeter(
                 meter_id=data[CONF_METER_ID],
+                name=subentry.title,
                 source=entity_id_of(hass, data[CONF_SOURCE]),
                 counts=data[CONF_COUNTS],
                 interval=timedelta(seconds=int(data[CONF_INTERVAL])),
@@ -120,3 +122,15 @@ def _value(state: State, *, counter: bool) -> float | None:
     if counter:
         return EnergyConverter.convert(shown, unit, UnitOfEnergy.KILO_WATT_HOUR)
     return PowerConverter.convert(shown, unit, UnitOfPower.KILO_WATT)
+
+
+def coarseness(state: State, interval: timedelta) -> float:
+    """Return the kW that the last digit of a counter makes of an interval.
+
+    A counter that shows no fraction may be a fine one at a round value: it says no more.
+    """
+    _, _, fraction = state.state.partition(".")
+    unit = state.attributes[ATTR_UNIT_OF_MEASUREMENT]
+    digit = 10.0 ** -(len(fraction) if fraction.isdecimal() else 0)
+    step = EnergyConverter.convert(digit, unit, UnitOfEnergy.KILO_WATT_HOUR)
+    return step / (interval / timedelta(hours=1))

@@ -1,5 +1,6 @@
 """Makes rows of what meters show, and gives them to Voltus until it has them all."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import random
@@ -25,8 +26,15 @@ from ..aiovoltus.errors import (
     VoltusRequestError,
     VoltusTooLargeError,
 )
-from ..aiovoltus.models import parse_time
-from ..aiovoltus.telemetry import Outbox, TelemetryRow, parts
+from ..aiovoltus.models import Site, parse_time
+from ..aiovoltus.telemetry import (
+    MOST_ROWS,
+    ControllableLoadRow,
+    Outbox,
+    Span,
+    TelemetryRow,
+    parts,
+)
 from ..asking.conversation import Conversation
 from ..const import LOGGER
 from ..metering.intervals import (
@@ -38,9 +46,11 @@ from ..metering.intervals import (
     last_values,
     merged,
     power_rows,
+    timeline,
 )
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
-from .history import async_states
+from .controllable import ControllableLoad, controllable_loads
+from .history import SLICE, async_states
 from .meters import MappedMeter, mapped_meters, reading
 
 EVERY: Final = timedelta(seconds=30)
@@ -51,6 +61,10 @@ SPREAD: Final = 6
 SAVED_EVERY: Final = timedelta(minutes=5)
 REBUILT: Final = timedelta(days=7)
 """How far back what was not sent is rebuilt from the recorder."""
+AT_ONCE: Final = 50
+"""Meters whose rows are made before anybody else's turn."""
+CATCHING_UP: Final = 15
+"""Seconds that one round may take for it."""
 GIVEN_UP: Final = 2 * LONGEST
 """So long a counter may keep silent and still have its next row begin where it was."""
 LONGEST_PAUSE: Final = timedelta(minutes=5)
@@ -73,17 +87,25 @@ class Telemetry:
         entry: ConfigEntry,
         conversation: Conversation,
         is_curtailing: Callable[[], bool],
+        sites: Callable[[], Mapping[str, Site]],
         changed: Callable[[], None],
     ) -> None:
-        """Prepare; `changed` is called when there is something new to show."""
+        """Prepare to send of the meters of `sites`, as Voltus lists them.
+
+        `changed` is called when there is something new to show.
+        """
         self._hass = hass
         self._entry = entry
         self._conversation = conversation
         self._is_curtailing = is_curtailing
+        self._sites = sites
+        self._listeners: set[Callable[[], None]] = set()
         self._changed = changed
         self._store = CheckedStore(hass, f"{entry.entry_id}.telemetry")
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._outbox = Outbox()
+        self._seen, self._seen_until = self._outbox, dict[str, datetime]()
+        self._shown_by: Mapping[str, Sequence[MappedMeter]] = {}
         self._unsub_ticks: CALLBACK_TYPE | None = None
         self._unsub_soon: CALLBACK_TYPE | None = None
         self._unsub_states: CALLBACK_TYPE | None = None
@@ -95,17 +117,15 @@ class Telemetry:
         self._loaded = False
         self._shown: tuple[object, ...] = ()
         self.meters: Mapping[str, MappedMeter] = self._mapped()
+        self.controllable: Mapping[str, ControllableLoad] = self._controllable()
 
     async def async_start(self) -> None:
         """Take up what was sent, and go on from there; call it once all is started."""
         self._saved = await async_load_or_set_aside(self._store, _sent_until) or {}
         self._loaded = True
         self._map()
+        self._lack_what_was_not_sent()
         self._unsub_ticks = async_track_time_interval(self._hass, self._on_tick, EVERY)
-        self._at_work = True
-        self._entry.async_create_background_task(
-            self._hass, self._rebuild(), f"{self._entry.title} telemetry of before"
-        )
 
     @callback
     def async_apply_entry(self) -> None:
@@ -124,9 +144,21 @@ class Telemetry:
                 unsub()
         await self._save()
 
+    @callback
+    def async_add_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Have a listener called after each round; entities of an account are not."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
     def sent_until(self, meter_id: str) -> datetime | None:
         """Return until when Voltus has everything of a meter."""
-        return self._outbox.sent_until(meter_id)
+        return self._sent_until().get(meter_id)
+
+    def _sent_until(self) -> Mapping[str, datetime]:
+        """Return that of all meters; of many rows it is found out once."""
+        if self._seen is not self._outbox:
+            self._seen, self._seen_until = self._outbox, self._outbox.sent_until()
+        return self._seen_until
 
     def is_late(self, meter_ids: Iterable[str]) -> bool:
         """Whether Voltus lacks what these meters measured some time ago."""
@@ -142,15 +174,25 @@ class Telemetry:
         found = []
         if refused:
             reasons = {each.reason for each in refused.values()}
+            meters = [self.meters[each].name for each in refused]
             found.append(
                 Issue(
                     "meters_refused",
-                    {"meters": names(refused), "reason": names(reasons)},
+                    {"meters": names(meters), "reason": names(reasons)},
                 )
             )
+        if gone := self._gone():
+            found.append(Issue("meters_gone", {"meters": names(gone)}))
         if unread:
             found.append(Issue("meters_unread", {"entities": names(unread)}))
         return found
+
+    def _gone(self) -> list[str]:
+        """Return the names of mapped meters that Voltus lists no more."""
+        sites = self._sites().values()
+        listed = {meter.id for site in sites for meter in site.meters}
+        mapped = self.meters.values() if sites else ()
+        return [each.name for each in mapped if each.meter_id not in listed]
 
     def _to_show(self) -> tuple[object, ...]:
         """Return all that entities and notices show."""
@@ -169,6 +211,10 @@ class Telemetry:
         found = mapped_meters(self._hass, self._entry)
         return {each.meter_id: each for each in found}
 
+    def _controllable(self) -> dict[str, ControllableLoad]:
+        found = controllable_loads(self._hass, self._entry)
+        return {each.site_id: each for each in found}
+
     @callback
     def _map(self) -> None:
         """Follow the entities of the meters that are mapped, and no others."""
@@ -176,12 +222,15 @@ class Telemetry:
         now = self._conversation.now()
         kept = {i for i, each in mapped.items() if self.meters.get(i) in (each, None)}
         self._outbox = self._outbox.only(kept)
-        begun = {
-            i: self._begins(i, now) for i in mapped if i not in self._outbox.produced
-        }
+        begun = {i: now for i in mapped if i not in self._outbox.produced}
         self._outbox = self._outbox.added((), begun, now)
         self.meters = mapped
-        entity_ids = {e: m for m in mapped.values() for e in m.entity_ids}
+        self.controllable = self._controllable()
+        entity_ids: dict[str, list[MappedMeter]] = {}
+        for meter in mapped.values():
+            for entity_id in meter.entity_ids:
+                entity_ids.setdefault(entity_id, []).append(meter)
+        self._shown_by = entity_ids
         self._readings = {e: self._readings.get(e, ()) for e in entity_ids}
         for entity_id in entity_ids:
             self._read(entity_id)
@@ -191,62 +240,96 @@ class Telemetry:
             self._hass, [*entity_ids], self._on_state
         )
 
-    def _begins(self, meter_id: str, now: datetime) -> datetime:
-        """Return from when rows are to be made of a meter."""
-        saved = self._saved.get(meter_id)
-        return max(parse_time(saved), now - REBUILT) if saved else now
+    def _lack_what_was_not_sent(self) -> None:
+        """Have what was measured since Voltus had everything made from the recorder."""
+        now = self._conversation.now()
+        for meter in self.meters.values():
+            if saved := self._saved.get(meter.meter_id):
+                since = max(parse_time(saved), now - REBUILT)
+                # The interval of now has begun without us.
+                until = aligned(now, meter.interval)
+                until += timedelta(0) if until == now else meter.interval
+                if since < until:
+                    span = Span(since, until)
+                    self._outbox = self._outbox.lacking(meter.meter_id, span)
 
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
         self._read(event.data["entity_id"])
 
     def _read(self, entity_id: str) -> None:
-        for meter in self.meters.values():
-            if entity_id in meter.entity_ids:
-                state = self._hass.states.get(entity_id)
-                counter = meter.counts or entity_id == meter.charge
-                if found := reading(state, counter=counter):
-                    self._add(entity_id, [found])
+        for meter in self._shown_by[entity_id]:
+            state = self._hass.states.get(entity_id)
+            counter = meter.counts or entity_id == meter.charge
+            if found := reading(state, counter=counter):
+                self._add(entity_id, [found])
 
     def _add(self, entity_id: str, readings: Iterable[Reading]) -> None:
         """Keep readings, and of those before what is still to be sent the last one."""
-        since = min(
-            self._outbox.produced[i]
-            for i, meter in self.meters.items()
-            if entity_id in meter.entity_ids
-        )
+        meters = self._shown_by[entity_id]
+        since = min(self._outbox.produced[each.meter_id] for each in meters)
         before = self._readings.get(entity_id, ())
         self._readings[entity_id] = merged(before, readings, since - LONGEST)
 
-    async def _rebuild(self) -> None:
-        """Read from the recorder what was shown since Voltus has had everything.
+    async def _catch_up(self) -> None:
+        """Give Voltus what it may lack of before, made from the recorder once more.
 
-        Until that is done no rows are made: they would be made without it.
+        Bit by bit, and not for long: what is measured now comes first.
         """
+        begun = self._hass.loop.time()
+        for meter_id in [*self._outbox.missing]:
+            made = False
+            while (meter := self.meters.get(meter_id)) and self._may_catch_up(meter):
+                if self._hass.loop.time() - begun > CATCHING_UP:
+                    return
+                made |= await self._catch_up_with(meter)
+                if meter_id not in self._outbox.missing and not made:
+                    LOGGER.warning(
+                        "The recorder has nothing of what meter %s measured while "
+                        "nothing could be sent: Voltus has a gap there",
+                        meter_id,
+                    )
+
+    def _may_catch_up(self, meter: MappedMeter) -> bool:
         now = self._conversation.now()
-        try:
-            for meter in self.meters.values():
-                since = self._outbox.produced[meter.meter_id]
-                if now - since >= EVERY:
-                    for entity_id in meter.entity_ids:
-                        await self._recall(meter, entity_id, since, now)
-        finally:
-            self._at_work = False
+        missing = self._outbox.missing.get(meter.meter_id)
+        return (
+            missing is not None
+            and missing.end + SETTLED <= now
+            and meter.meter_id not in self._outbox.refused
+            and not self._is_curtailing()
+        )
+
+    async def _catch_up_with(self, meter: MappedMeter) -> bool:
+        """Give Voltus the first hours of what it may lack; whether there are any."""
+        missing = self._outbox.missing[meter.meter_id]
+        since = max(missing.start, self._conversation.now() - REBUILT)
+        until = min(aligned(since + SLICE, LONGEST), missing.end)
+        shown = {
+            e: await self._recall(meter, e, since, until) for e in meter.entity_ids
+        }
+        rows, _ = _rows_of(meter, shown, since, until)
+        for first in range(0, len(rows), MOST_ROWS):
+            await self._give(rows[first : first + MOST_ROWS], set())
+        # The meter may have been mapped anew in the meantime.
+        if self._outbox.missing.get(meter.meter_id) == missing:
+            self._outbox = self._outbox.caught_up(meter.meter_id, until)
+        return bool(rows)
 
     async def _recall(
-        self, meter: MappedMeter, entity_id: str, since: datetime, now: datetime
-    ) -> None:
+        self, meter: MappedMeter, entity_id: str, since: datetime, until: datetime
+    ) -> tuple[Reading, ...]:
         counter = meter.counts or entity_id == meter.charge
-        states = await async_states(self._hass, entity_id, since - LONGEST, now)
+        end = min(until + LONGEST, self._conversation.now())
+        states = await async_states(self._hass, entity_id, since - LONGEST, end)
         found = (reading(state, counter=counter) for state in states)
-        if entity_id in self._readings:
-            self._add(entity_id, filter(None, found))
+        return timeline(filter(None, found))
 
     @callback
     def _on_tick(self, now: datetime) -> None:
         whole_minute = now.second < EVERY.seconds
         if (
-            self.meters
+            (self.meters or self.controllable)
             and not self._at_work
             and (whole_minute or self._is_curtailing())
         ):
@@ -266,46 +349,36 @@ class Telemetry:
             return
         self._at_work = True
         try:
-            self._make_rows()
+            await self._make_rows()
             await self._give_all()
             now = self._conversation.now()
             if self._saved_at is None or now - self._saved_at >= SAVED_EVERY:
                 await self._save()
         finally:
             self._at_work = False
+        for listener in [*self._listeners]:
+            listener()
         if (showing := self._to_show()) != self._shown:
             self._shown = showing
             self._changed()
 
-    def _make_rows(self) -> None:
+    async def _make_rows(self) -> None:
         now = self._conversation.now()
         rows: list[TelemetryRow] = []
         produced: dict[str, datetime] = {}
-        for meter in self.meters.values():
-            made, until = self._rows_of(meter, now - SETTLED)
+        for meter in [*self.meters.values()]:
+            if self.meters.get(meter.meter_id) != meter:
+                continue
+            since = self._outbox.produced[meter.meter_id]
+            made, until = _rows_of(meter, self._readings, since, now - SETTLED)
             rows += made
             produced[meter.meter_id] = until
+            if len(produced) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        # A mapping may have been removed in the meantime.
+        rows = [each for each in rows if each.meter_id in self.meters]
+        produced = {i: each for i, each in produced.items() if i in self.meters}
         self._outbox = self._outbox.added(rows, produced, now)
-
-    def _rows_of(
-        self, meter: MappedMeter, until: datetime
-    ) -> tuple[list[TelemetryRow], datetime]:
-        """Return the rows of a meter that are over, and until when there are some."""
-        since = self._outbox.produced[meter.meter_id]
-        readings = self._readings.get(meter.source, ())
-        make = counter_rows if meter.counts else power_rows
-        powers = make(readings, meter.interval, since, until)
-        sign = -1 if meter.inverted else 1
-        rows = [_telemetry(meter, each, sign * each.value) for each in powers]
-        if meter.charge:
-            shown = self._readings.get(meter.charge, ())
-            charges = last_values(shown, meter.interval, since, until)
-            rows = list(_with_charges(meter, rows, charges))
-        if not meter.counts:
-            return rows, max(since, aligned(until, meter.interval))
-        # What a counter has not told yet may still come.
-        last = powers[-1].end if powers else since
-        return rows, max(since, last, aligned(until - GIVEN_UP, meter.interval))
 
     async def _give_all(self) -> None:
         now = self._conversation.now()
@@ -315,8 +388,10 @@ class Telemetry:
             return
         bad: set[str] = set()
         try:
+            await self._tell_controllable_load(now)
             for batch in self._outbox.batches(now):
                 await self._give(batch, bad)
+            await self._catch_up()
         except VoltusError as err:
             self._failures += 1
             pause = SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10)
@@ -324,6 +399,27 @@ class Telemetry:
             LOGGER.debug("Telemetry was not taken and is sent again: %s", err)
             return
         self._failures, self._not_before = 0, None
+
+    async def _tell_controllable_load(self, now: datetime) -> None:
+        """Tell Voltus what can be curtailed now; what it was before is of no use to it."""
+        sites = self._sites()
+        length = EVERY if self._is_curtailing() else 2 * EVERY
+        rows = [
+            ControllableLoadRow(
+                each.site_id,
+                aligned(now, length),
+                round(length.total_seconds()),
+                round(each.kilowatts(self._hass), 6),
+            )
+            for each in self.controllable.values()
+            if each.site_id in sites
+        ]
+        if rows:
+            try:
+                await self._conversation.send_controllable_load(rows)
+            except VoltusRequestError as err:
+                # Of the meters everything is sent all the same.
+                LOGGER.debug("The controllable load was refused: %s", err)
 
     async def _give(self, rows: Sequence[TelemetryRow], bad: set[str]) -> None:
         """Give rows to Voltus, in parts where it refuses them as a whole.
@@ -367,6 +463,29 @@ class Telemetry:
             await self._store.async_write({"sent_until": sent})
         except NotWrittenError as err:
             LOGGER.debug("Until when telemetry was sent is not noted: %s", err)
+
+
+def _rows_of(
+    meter: MappedMeter,
+    shown: Mapping[str, Sequence[Reading]],
+    since: datetime,
+    until: datetime,
+) -> tuple[list[TelemetryRow], datetime]:
+    """Return the rows of a meter in a time, and until when there are some."""
+    readings = shown.get(meter.source, ())
+    make = counter_rows if meter.counts else power_rows
+    powers = make(readings, meter.interval, since, until)
+    sign = -1 if meter.inverted else 1
+    rows = [_telemetry(meter, each, sign * each.value) for each in powers]
+    if meter.charge:
+        charge = shown.get(meter.charge, ())
+        charges = last_values(charge, meter.interval, since, until)
+        rows = list(_with_charges(meter, rows, charges))
+    if not meter.counts:
+        return rows, max(since, aligned(until, meter.interval))
+    # What a counter has not told yet may still come.
+    last = powers[-1].end if powers else since
+    return rows, max(since, last, aligned(until - GIVEN_UP, meter.interval))
 
 
 def _telemetry(
