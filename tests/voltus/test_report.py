@@ -1,5 +1,6 @@
 """The report on a dispatch: on one page, in a table, and by hashes that bind it."""
 
+from collections.abc import Callable
 import csv
 import io
 import json
@@ -81,7 +82,7 @@ async def test_a_record_that_was_edited_by_hand_is_found_out_as_documented(
 ) -> None:
     content = (await get(dispatched))["content"]
     checked(content)
-    for edit in (
+    edits: list[Callable[[Any], object]] = [
         lambda record: record["changes"].pop(),
         lambda record: record["changes"].pop(0),
         lambda record: record["curtailments"][0].update(on=at(9).isoformat()),
@@ -89,7 +90,8 @@ async def test_a_record_that_was_edited_by_hand_is_found_out_as_documented(
         lambda record: record["dispatch"].update(start_time=at(11).isoformat()),
         lambda record: record["options"].update(lead_time=60),
         lambda record: record.update(before="0" * 64),
-    ):
+    ]
+    for edit in edits:
         edited = json.loads(json.dumps(content))
         edit(edited)
         with pytest.raises(AssertionError):

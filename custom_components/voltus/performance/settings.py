@@ -159,7 +159,7 @@ def _measured_by(
     if source is LoadSource.ENTITY:
         entity_id = entity_id_of(hass, data[CONF_ENTITY])
         yield MappedMeter(
-            data[CONF_SITE_ID], entity_id, data[CONF_COUNTS], MEASURED_EVERY
+            data[CONF_SITE_ID], entity_id, entity_id, data[CONF_COUNTS], MEASURED_EVERY
         )
     if source is LoadSource.METERS:
         wanted = main_meters(sites.get(data[CONF_SITE_ID]))

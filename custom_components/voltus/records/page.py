@@ -147,10 +147,11 @@ def _curves(site: Mapping[str, Any], content: Mapping[str, Any]) -> str:
 
     def x(instant: str) -> float:
         share = float((datetime.fromisoformat(instant) - begin) / span)
-        return 60 + (WIDTH - 60) * min(max(share, 0.0), 1.0)
+        return 60.0 + (WIDTH - 60) * min(max(share, 0.0), 1.0)
 
     def y(kw: float) -> float:
-        return 200 - 180 * (kw - low) / (high - low or 1)
+        height: float = 180 * (kw - low) / (high - low or 1)
+        return 200 - height
 
     left = x(dispatch["start_time"])
     right = x(dispatch.get("end_time") or content["made"])

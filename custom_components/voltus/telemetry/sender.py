@@ -42,16 +42,14 @@ from ..metering.intervals import (
     Reading,
     Row,
     aligned,
-    counter_rows,
     last_values,
     merged,
-    power_rows,
     timeline,
 )
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
 from .controllable import ControllableLoad, controllable_loads
 from .history import SLICE, async_states
-from .meters import MappedMeter, mapped_meters, reading
+from .meters import MappedMeter, mapped_meters, reading, rows_of
 
 EVERY: Final = timedelta(seconds=30)
 SETTLED: Final = timedelta(seconds=2)
@@ -473,10 +471,8 @@ def _rows_of(
 ) -> tuple[list[TelemetryRow], datetime]:
     """Return the rows of a meter in a time, and until when there are some."""
     readings = shown.get(meter.source, ())
-    make = counter_rows if meter.counts else power_rows
-    powers = make(readings, meter.interval, since, until)
-    sign = -1 if meter.inverted else 1
-    rows = [_telemetry(meter, each, sign * each.value) for each in powers]
+    powers = rows_of(meter, readings, meter.interval, since, until)
+    rows = [_telemetry(meter, each, each.value) for each in powers]
     if meter.charge:
         charge = shown.get(meter.charge, ())
         charges = last_values(charge, meter.interval, since, until)
