@@ -133,6 +133,16 @@ async def map_meter(api: Api, entry: str, meter_id: str, entity_id: str) -> None
         raise DemoError(f"The meter could not be mapped: {flow}")
 
 
+async def add_performance(api: Api, entry: str, site_id: str) -> None:
+    """Have the load of a site, as Voltus has it, held against the commitment."""
+    flows = "config/config_entries/subentries/flow"
+    flow = await api.request("POST", flows, {"handler": [entry, "performance"]})
+    chosen = {"site_id": site_id, "source": "voltus", "method": "caiso_10_of_10"}
+    done = await api.request("POST", f"{flows}/{flow['flow_id']}", chosen)
+    if done["type"] != "create_entry":
+        raise DemoError(f"The performance could not be added: {done}")
+
+
 async def entities(api: Api, entry: str) -> Mapping[str, str]:
     """Wait for the entities that automations and dashboard name.
 

@@ -147,8 +147,8 @@ async def test_all_that_is_known_is_there(
     }
     assert given["log"] == {"rows": len(harness.entry.runtime_data.log.rows), "past": 0}
     assert given["log"]["rows"] > 0
-    files = ("voltus.account", "voltus.account.log", "voltus.account.telemetry")
-    assert given["stored"] == dict.fromkeys(files)
+    kinds = ("", ".log", ".telemetry", ".load", ".records")
+    assert given["stored"] == {f"voltus.account{kind}": None for kind in kinds}
     coordinator = given["coordinator"]
     assert coordinator["last_contact"] == NOON.isoformat()
     assert coordinator["next_boundary"] == at(60).isoformat()

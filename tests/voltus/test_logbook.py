@@ -44,6 +44,7 @@ def described(harness: Harness) -> list[dict[str, Any]]:
     async_describe_events(harness.hass, record)
     assert handlers.keys() == {
         *(f"{DOMAIN}_dispatch_{kind}" for kind in (*EVENTS, *OperatorAct)),
+        f"{DOMAIN}_dispatch_evaluated",
         *(f"{DOMAIN}_load_{kind}" for kind in ("failed", "taken_over")),
     }
     return [handlers[str(event.event_type)](event) for event in harness.told]

@@ -105,6 +105,8 @@ async def test_of_what_is_kept_age_and_size_can_be_told(
         "voltus.account": {"saved": NOON.isoformat(), "bytes": file.stat().st_size},
         "voltus.account.log": None,
         "voltus.account.telemetry": None,
+        "voltus.account.load": None,
+        "voltus.account.records": None,
     }
 
 

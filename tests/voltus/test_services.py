@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 import voluptuous as vol
 
 from custom_components.voltus.const import DOMAIN
+from custom_components.voltus.records.season import season
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -691,6 +692,31 @@ async def acknowledged(harness: Harness) -> Mapping[str, Any]:
     return await call(harness.hass, "acknowledge")
 
 
+RECORD = {
+    "dispatch": {
+        "id": "ynzf",
+        "test": False,
+        "start_time": at(0).isoformat(),
+        "program": {"name": "CAISO Operating Reserves"},
+        "sites": [{"id": "kd1k", "name": "Riverside Cold Storage"}],
+    },
+    "status": "ended",
+    "drill": False,
+    "curtailments": [{"site_id": "kd1k"}],
+    "sites": [
+        {
+            "site_id": "kd1k",
+            "result": {
+                "reduction": 112.4,
+                "performance": 102.2,
+                "energy": 618.2,
+                "minutes_to_full_drop": 3.7,
+            },
+        }
+    ],
+}
+
+
 async def test_the_answers_are_as_the_documentation_shows_them(
     pushed: Pushed,
 ) -> None:
@@ -723,6 +749,7 @@ async def test_the_answers_are_as_the_documentation_shows_them(
             dispatch_id=created["dispatch_id"],
             format="html",
         ),
+        {"estimated": True, "sites": season([RECORD], rate_per_kwh=1.5)},
         one_meter_in_two_rows(await load(harness)),
         await call(harness.hass, "start_drill"),
         await call(harness.hass, "stop_drill"),

@@ -28,6 +28,7 @@ from custom_components.voltus.certification.course import Scenario
 from custom_components.voltus.config_flow import ERRORS, HOSTS
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.operating.drill import PATTERNS
+from custom_components.voltus.sensor import ESTIMATES
 from tests.builders import at, wire_dispatch
 
 from .harness import Harness
@@ -195,7 +196,10 @@ def test_every_choice_has_a_text() -> None:
         for name in ("SelectSelectorConfig", "ObjectSelectorConfig")
         for call in calls(name)
         if "translation_key" in keywords(call)
-    }
+    } - {None}
+    # A performance has many choices, and one function for all of them.
+    used |= {constant(call.args[0]) for call in calls("_select") if call.args}
+    used -= {None}
     assert TEXTS["selector"].keys() == used | SELECTS.keys()
     assert TEXTS["selector"]["url"]["options"].keys() == HOSTS.keys()
 
@@ -290,8 +294,13 @@ async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
         for key, text in texts.items()
         if text["name"]
     }
-    # Telemetry is shown where a meter is mapped.
+    # Shown where a meter is mapped, or a performance added.
+    estimated = {
+        ("binary_sensor", "behind_target"),
+        *(("sensor", description.key) for description in ESTIMATES),
+    }
     mapped = {
+        *estimated,
         ("binary_sensor", "telemetry"),
         ("sensor", "controllable_load"),
         ("sensor", "telemetry_sent_until"),
@@ -300,7 +309,7 @@ async def test_every_entity_has_a_name_and_an_icon(harness: Harness) -> None:
     drawn = {
         (domain, key) for domain, icons in ICONS["entity"].items() for key in icons
     }
-    assert drawn == {each for each in used if each[1] not in NO_ICON_NEEDED}
+    assert drawn - estimated == {e for e in used if e[1] not in NO_ICON_NEEDED}
 
 
 async def test_every_state_and_attribute_that_can_be_shown_has_a_text(

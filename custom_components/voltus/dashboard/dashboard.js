@@ -39,6 +39,7 @@ const TEXTS = {
     calendar: "Calendar",
     log: "Log",
     commitment: "Commitment",
+    load: "Load against target (estimated)",
     none: "No Voltus account is set up.",
     card: "Voltus site",
     card_is: "What Voltus asks of a site now, how much, and for how long",
@@ -78,6 +79,7 @@ const TEXTS = {
     calendar: "Calendario",
     log: "Registro",
     commitment: "Compromiso",
+    load: "Carga y objetivo (estimado)",
     none: "No hay ninguna cuenta de Voltus configurada.",
     card: "Sitio de Voltus",
     card_is: "Qué pide Voltus a un sitio ahora, cuánto y hasta cuándo",
@@ -117,6 +119,7 @@ const TEXTS = {
     calendar: "Calendrier",
     log: "Journal",
     commitment: "Engagement",
+    load: "Charge et cible (estimée)",
     none: "Aucun compte Voltus n’est configuré.",
     card: "Site Voltus",
     card_is: "Ce que Voltus demande à un site, combien et jusqu’à quand",
@@ -288,7 +291,11 @@ function siteView(hass, say, site) {
     sections: [
       {
         type: "grid",
-        cards: [{ type: `custom:${CARD}`, device: site.id }, graph(hass, say, [site])],
+        cards: [
+          { type: `custom:${CARD}`, device: site.id },
+          ...loadGraph(hass, say, site),
+          graph(hass, say, [site]),
+        ],
       },
       { type: "grid", cards: own },
     ],
@@ -297,6 +304,22 @@ function siteView(hass, say, site) {
 
 function pageView(title, path, icon, card) {
   return { title, path, icon, type: "panel", cards: [card] };
+}
+
+/* Load and target in one graph, where the performance of a site is estimated. */
+function loadGraph(hass, say, site) {
+  const entities = entitiesOf(hass, site, "load", "target_load", "baseline");
+  return entities.length
+    ? [
+        {
+          type: "history-graph",
+          title: say("load"),
+          hours_to_show: 4,
+          grid_options: { columns: "full", rows: 5 },
+          entities: entities.map((entity) => ({ entity })),
+        },
+      ]
+    : [];
 }
 
 function graph(hass, say, sites) {
