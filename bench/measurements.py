@@ -11,6 +11,7 @@ from . import (
     delay,
     large,
     loads,
+    performance,
     poll,
     push,
     scale,
@@ -28,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "loads": loads.measure,
     "push": push.measure,
     "telemetry": telemetry.measure,
+    "performance": performance.measure,
     "scale": scale.measure,
     "startup": startup.measure,
 }

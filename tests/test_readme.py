@@ -30,6 +30,7 @@ from custom_components.voltus.announcing.announcement import announcement
 from custom_components.voltus.const import DOMAIN
 from custom_components.voltus.event import ATTRIBUTES
 from custom_components.voltus.loads.notices import EVENT_FAILED, EVENT_TAKEN_OVER
+from custom_components.voltus.records.keeper import EVENT_EVALUATED
 
 from .builders import NOON, at, dispatch, snapshot
 
@@ -213,6 +214,7 @@ def test_all_events_are_listed(page: Path) -> None:
     kinds = (*ChangeType, *OperatorAct)
     assert named(page, "Events") == {
         *(f"{DOMAIN}_dispatch_{kind}" for kind in kinds),
+        EVENT_EVALUATED,
         EVENT_FAILED,
         EVENT_TAKEN_OVER,
     }

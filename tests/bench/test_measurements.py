@@ -10,6 +10,7 @@ from bench import (
     delay,
     large,
     loads,
+    performance,
     poll,
     push,
     scale,
@@ -108,6 +109,13 @@ async def test_the_telemetry_of_all_meters_is_sent() -> None:
     result = await telemetry.measure(meters=(1, 3), rounds=2)
 
     assert "telemetry of 3 meters, CPU per row" in told(result)
+
+
+async def test_baselines_and_records_are_made() -> None:
+    result = await performance.measure(sites=2, records=2)
+
+    assert len(result.baselines) == 2
+    assert "2 records, size" in told(result)
 
 
 async def test_a_dispatch_that_is_published_without_notice_is_obeyed_by_push() -> None:

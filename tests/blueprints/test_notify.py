@@ -270,3 +270,42 @@ async def test_a_load_that_does_not_obey(
     await harness.settle()
     assert titles(calls) == [title]
     assert messages(calls) == ["Pump has not obeyed since 13:00."]
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        ({}, "Site s1: 118 of 110 kW, 236 kWh, full drop after 4 min; estimated."),
+        ({"reduction": None}, "Site s1: not known; estimated."),
+        (
+            {"minutes_to_full_drop": None, "complete": False, "commitment": None},
+            "Site s1: 118 kW, 236 kWh, incomplete; estimated.",
+        ),
+    ],
+)
+async def test_the_result_is_told_as_an_estimate(
+    harness: Harness, site: Mapping[str, Any], message: str
+) -> None:
+    calls = await automate(harness)
+    result = {
+        "name": "Site s1",
+        "device_id": harness.device("s1"),
+        "commitment": 110.0,
+        "reduction": 118.2,
+        "energy": 236.4,
+        "minutes_to_full_drop": 4.0,
+        "complete": True,
+        **site,
+    }
+    data = {
+        "actionable": True,
+        "test": False,
+        "device_id": harness.device(),
+        "start_time": at(0).isoformat(),
+        "end_time": at(120).isoformat(),
+        "sites": [result],
+    }
+    harness.hass.bus.async_fire("voltus_dispatch_evaluated", data)
+    await harness.settle()
+    assert titles(calls) == ["Dispatch result"]
+    assert messages(calls) == [message]

@@ -5,9 +5,12 @@ import json
 from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryData
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import Event, HomeAssistant, ServiceCall, callback
+from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import async_mock_service
 
+from custom_components.voltus.logbook import async_describe_events
 from custom_components.voltus.records.report import hash_of
 from tests.builders import NOON, at, wire_dispatch
 
@@ -248,3 +251,67 @@ async def test_a_season_is_added_up_by_program_and_site(measured: Harness) -> No
     assert row["money"] == pytest.approx(2 * 18.667 + 3 * 37.333, abs=0.01)
     assert row["worst"] == {"dispatch_id": "d1", "performance": 93.3}
     assert (await call(measured.hass, "get_season", end=at(9)))["sites"] == []
+
+
+async def test_what_loads_come_to_is_on_record(measured: Harness) -> None:
+    hass = measured.hass
+    await pass_to(measured, 10)
+    hass.states.async_set("switch.pump", "on")
+    pump = async_mock_service(hass, "switch", "turn_off")
+    await call(hass, "shed", scope="pump", entity_id=["switch.pump"])
+    await measured.settle()
+    assert pump
+    hass.states.async_set("switch.pump", "off")
+    await pass_to(measured, 75, 60)
+    record = measured.entry.runtime_data.records.of("d1")
+    assert [(row["type"], row["entity_id"]) for row in record["loads"]] == [
+        ("load_down", "switch.pump")
+    ]
+    page = (await call(hass, "get_report", dispatch_id="d1", format="html"))["content"]
+    assert "switch.pump" in page
+    assert "Estimated by fixed" in page
+    assert page.count("<polyline") == 3
+
+
+async def test_the_result_is_a_sentence_in_the_logbook(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 75, 60)
+    handlers: dict[str, Any] = {}
+    async_describe_events(
+        measured.hass, lambda _, kind, each: handlers.update({kind: each})
+    )
+    event = Event("voltus_dispatch_evaluated", evaluated[0])
+    assert handlers["voltus_dispatch_evaluated"](event) == {
+        "name": "Voltus sandbox",
+        "message": "evaluated dispatch d1: Site s1: 37 of 40 kW, 19 kWh, "
+        "full drop after 2 min, estimated",
+    }
+
+
+async def test_the_trigger_tells_the_sites_that_are_meant(measured: Harness) -> None:
+    hass = measured.hass
+    heard: list[Any] = []
+
+    @callback
+    def hear(call: ServiceCall) -> None:
+        heard.append(call.data)
+
+    hass.services.async_register("test", "told", hear)
+    automation = {
+        "id": "told",
+        "triggers": {
+            "trigger": "voltus.dispatch_evaluated",
+            "target": {"device_id": measured.device("s1")},
+        },
+        "actions": {
+            "action": "test.told",
+            "data": {"energy": "{{ trigger.sites[0].energy }}"},
+        },
+    }
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    await measured.settle()
+    await pass_to(measured, 75, 60)
+    assert heard == [{"energy": 0.0}]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.config_entries import SubentryFlowResult
+from homeassistant.config_entries import ConfigFlowResult, SubentryFlowResult
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
@@ -36,7 +36,7 @@ async def begin(harness: Harness) -> SubentryFlowResult:
 
 
 async def fill(
-    harness: Harness, form: SubentryFlowResult, **filled: Any
+    harness: Harness, form: SubentryFlowResult | ConfigFlowResult, **filled: Any
 ) -> SubentryFlowResult:
     return await harness.hass.config_entries.subentries.async_configure(
         form["flow_id"], filled
@@ -123,12 +123,12 @@ async def test_what_was_chosen_can_be_changed(harness: Harness) -> None:
     map_meters(harness, chosen())
     await harness.set_up()
     (subentry_id,) = harness.entry.subentries
-    form = await harness.entry.start_subentry_reconfigure_flow(
+    begun = await harness.entry.start_subentry_reconfigure_flow(
         harness.hass, subentry_id
     )
-    assert form["step_id"] == "reconfigure"
+    assert begun["step_id"] == "reconfigure"
     form = await fill(
-        harness, form, source="entity", entity_id=POWER, method="firm_level"
+        harness, begun, source="entity", entity_id=POWER, method="firm_level"
     )
     done = await fill(harness, form, kw=30)
     assert done["reason"] == "reconfigure_successful"

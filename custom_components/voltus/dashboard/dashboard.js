@@ -23,6 +23,7 @@ const TEXTS = {
     out: "Opted out: call Voltus",
     acknowledge: "Acknowledge",
     opt_out: "Opt out",
+    report: "Report",
     opt_in: "Opt in again",
     start_drill: "Start drill",
     stop_drill: "Stop drill",
@@ -63,6 +64,7 @@ const TEXTS = {
     out: "Sin participar: llame a Voltus",
     acknowledge: "Confirmar",
     opt_out: "Dejar de participar",
+    report: "Informe",
     opt_in: "Volver a participar",
     start_drill: "Iniciar simulacro",
     stop_drill: "Detener simulacro",
@@ -103,6 +105,7 @@ const TEXTS = {
     out: "Retiré : appelez Voltus",
     acknowledge: "Accuser réception",
     opt_out: "Se retirer",
+    report: "Rapport",
     opt_in: "Participer de nouveau",
     start_drill: "Lancer un exercice",
     stop_drill: "Arrêter l’exercice",
@@ -161,7 +164,19 @@ const ACTS = {
     offered: (site) => site.admin && site.drill,
     call: (site) => [["stop_drill", { config_entry_id: site.account }]],
   },
+  report: {
+    offered: (site) => site.last,
+    opens: (hass, site) => openReport(hass, site),
+  },
 };
+
+/* The page opens at once, so that no browser takes it for an advertisement. */
+async function openReport(hass, site) {
+  const page = window.open("", "_blank");
+  const asked = { config_entry_id: site.account, dispatch_id: site.last, format: "html" };
+  const answer = await hass.callService(DOMAIN, "get_report", asked, undefined, true, true);
+  page.location = hass.hassUrl(answer.response.url);
+}
 
 function at(site) {
   return { config_entry_id: site.account, site_ids: [site.id] };
@@ -281,6 +296,7 @@ function siteView(hass, say, site) {
     .map((each) => ({
       type: "tile",
       entity: each.entity_id,
+      name: { type: "entity" },
       grid_options: { columns: 6 },
     }));
   return {
@@ -316,7 +332,7 @@ function loadGraph(hass, say, site) {
           title: say("load"),
           hours_to_show: 4,
           grid_options: { columns: "full", rows: 5 },
-          entities: entities.map((entity) => ({ entity })),
+          entities: entities.map((entity) => ({ entity, name: { type: "entity" } })),
         },
       ]
     : [];
@@ -516,7 +532,19 @@ class VoltusSiteCard extends HTMLElement {
       out: attributes.opted_out || [],
       pending: state("acknowledgement_pending")?.state === "on",
       button: entityOf(this._hass, device, "acknowledge"),
+      last: this._lastDispatch(device, attributes.dispatch_ids || []),
     };
+  }
+
+  /* The dispatch that is on at the site, else the one of which was told last. */
+  _lastDispatch(device, [current]) {
+    const account = this._account(device);
+    const event = account && this._hass.states[entityOf(this._hass, account, "dispatch")];
+    return current || event?.attributes.dispatch_id;
+  }
+
+  _account(device) {
+    return devices(this._hass, "Account").find((each) => accountOf(each) === accountOf(device));
   }
 
   _button(act) {
@@ -527,8 +555,12 @@ class VoltusSiteCard extends HTMLElement {
   }
 
   async _act(act) {
-    const { asks, call } = ACTS[act];
+    const { asks, call, opens } = ACTS[act];
     const { site } = this._shown();
+    if (opens) {
+      await opens(this._hass, site);
+      return;
+    }
     const answer = asks ? await this._ask(act, asks) : "";
     if (answer === undefined) {
       return;
@@ -579,9 +611,7 @@ class VoltusSiteCard extends HTMLElement {
   }
 
   _isCutOff(device) {
-    const account = devices(this._hass, "Account").find(
-      (each) => accountOf(each) === accountOf(device),
-    );
+    const account = this._account(device);
     const entity = account && entityOf(this._hass, account, "connection");
     const state = entity && this._hass.states[entity];
     return Boolean(state && state.state === "off");
