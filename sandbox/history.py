@@ -156,22 +156,24 @@ def _values(
 ) -> Iterator[tuple[object, Mapping[datetime, float]]]:
     """Yield the mean of each interval that is known, by meter."""
     meters = _meters(site)
-    if any(meter["id"] in posted for meter in meters):
-        for meter in meters:
-            yield meter["id"], _aggregated(asked, posted.get(meter["id"], ()))
-        return
-    mine = [each for each in curtailed if each.site_id == site["id"]]
+    sent = any(meter["id"] in posted for meter in meters)
+    mine = [each for each in curtailed if each.site_id == site["id"] and not sent]
     for meter in meters:
         # What the site lowers is lowered once, whatever the number of its meters.
         lowered, mine = (mine, []) if meter["asset_type"] == "load" else ([], mine)
-        yield (
-            meter["id"],
-            {
-                end: round(_made_up(meter, end, asked.interval, lowered), 3)
-                for end in asked.ends()
-                if end <= now
-            },
-        )
+        rows = posted.get(meter["id"], ())
+        first = min((_row(row) for row in rows), default=None)
+        made_up = {
+            end: round(_made_up(meter, end, asked.interval, lowered), 3)
+            for end in asked.ends()
+            if end <= (first[0] - first[1] if first else now)
+        }
+        if first:
+            # As high as what was sent first: the days before are to look like it.
+            end, length, value = first
+            fit = value / (_made_up(meter, end, length, []) or 1)
+            made_up = {at: round(fit * kw, 3) for at, kw in made_up.items()}
+        yield meter["id"], made_up | _aggregated(asked, rows)
 
 
 def _aggregated(asked: Asked, rows: Iterable[Wire]) -> dict[datetime, float]:

@@ -114,10 +114,19 @@ def test_what_was_posted_is_averaged_over_time() -> None:
     assert given(ask(), *rows)["p4xq"][:7] == [10, 20, None, None, None, 4, 4]
 
 
-def test_of_a_site_with_one_meter_posted_the_others_are_not_made_up() -> None:
+def test_of_a_site_with_one_meter_posted_the_other_is_still_made_up() -> None:
     values = given(ask(site_id=["m3ll"]), {**row(1, 10), "meter_id": "w7tz"})
     assert values["w7tz"] == [10, *[None] * 59]
-    assert values["h2be"] == [None] * 60
+    assert None not in values["h2be"]
+
+
+def test_the_days_before_a_meter_was_first_posted_look_like_what_it_sent() -> None:
+    times = {"start_time": rfc3339(NOON - 25 * HOUR), "interval_seconds": 900}
+    values = given(ask(**times), row(1, 10))["p4xq"]
+    known = [each for each in values if each is not None]
+    assert known[95] == pytest.approx(10, rel=0.01)
+    assert 5 < min(known) < max(known) < 20
+    assert values[100:] == []
 
 
 def test_a_made_up_load_is_smooth_and_the_same_again() -> None:
