@@ -68,6 +68,7 @@ async def _run(port: int) -> None:
             entry = await onboarding.add_integration(api, voltus, push_url=url)
             for meter_id, entity_id in METERS.items():
                 await onboarding.map_meter(api, entry, meter_id, entity_id)
+                await onboarding.send_first(api, voltus, meter_id, entity_id)
             for site_id in ESTIMATED:
                 await onboarding.add_performance(api, entry, site_id)
             names = await onboarding.entities(api, entry)

@@ -10,6 +10,7 @@ from .report import COLUMNS, result_in_words
 WIDTH: Final = 720
 ROW: Final = 34
 LEFT: Final = 170
+_QUARTER_HOUR: Final = timedelta(minutes=15)
 _COLOURS: Final = {"load": "#1f6fb2", "baseline": "#7a7a7a", "target": "#c4392b"}
 _STYLE: Final = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; max-width: 60rem;
@@ -134,8 +135,8 @@ def _curves(site: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Draw load, baseline and target in kW, with the time of the dispatch shaded."""
     lines = {
         "load": site["load"],
-        "baseline": site["baseline"]["kw"],
-        "target": site["target"],
+        "baseline": _steps(site["baseline"]["kw"]),
+        "target": _steps(site["target"]),
     }
     points = [p for line in lines.values() for p in line if p[1] is not None]
     if not points:
@@ -171,6 +172,17 @@ def _curves(site: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         f'<svg viewBox="0 0 {WIDTH} 210" role="img" aria-label="Load, baseline and '
         f'target in kW">{"".join(parts)}</svg>'
     )
+
+
+def _steps(points: Iterable[tuple[str, float | None]]) -> list[tuple[str, float]]:
+    """Return a line that keeps each value for its quarter hour."""
+    return [
+        (instant.isoformat(), kw)
+        for at, kw in points
+        if kw is not None
+        for start in [datetime.fromisoformat(at)]
+        for instant in (start, start + _QUARTER_HOUR)
+    ]
 
 
 def _cell(value: object) -> str:
