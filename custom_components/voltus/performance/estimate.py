@@ -154,6 +154,9 @@ def outcome(
     """
     times, commitment = times_of(dispatch), commitment_of(dispatch, site_id)
     end = min(times.end or now, now)
+    if status(dispatch, now) is Status.ACTIVE and load.latest:
+        # What has not been measured yet is no gap.
+        end = min(end, load.latest)
     result = performance(
         baseline, commitment, load.intervals(times.start, end), times, end
     )
@@ -168,7 +171,10 @@ def outcome(
             for each in load.intervals(begins, ends)
         ],
         "target": [
-            [instant.isoformat(), _rounded(target_load(baseline, commitment, instant))]
+            [
+                max(instant, times.start).isoformat(),
+                _rounded(target_load(baseline, commitment, instant)),
+            ]
             for instant in _quarter_hours(times.start, end)
         ],
     }
