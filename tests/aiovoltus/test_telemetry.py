@@ -41,7 +41,7 @@ def test_a_row_is_what_voltus_takes() -> None:
 def test_what_is_newest_goes_first_and_batteries_by_themselves() -> None:
     rows = [row("a", 1), row("b", 1), row("b", 1, "kWh"), row("a", 2)]
     outbox = Outbox().added(rows, {}, NOON)
-    assert outbox.batches(NOON) == [
+    assert [*outbox.batches(NOON)] == [
         (row("a", 2), row("a", 1)),
         (row("b", 1), row("b", 1, "kWh")),
     ]
@@ -80,8 +80,8 @@ def test_what_is_kept_no_more_is_made_once_more_bit_by_bit() -> None:
 def test_a_meter_that_is_refused_is_tried_again_in_an_hour() -> None:
     outbox = Outbox().added([row("a", 1), row("b", 1)], {}, NOON)
     outbox = outbox.set_aside("a", "no such meter", NOON)
-    assert outbox.batches(NOON + SET_ASIDE - MICROSECOND) == [(row("b", 1),)]
-    assert outbox.batches(NOON + SET_ASIDE) == [(row("a", 1), row("b", 1))]
+    assert [*outbox.batches(NOON + SET_ASIDE - MICROSECOND)] == [(row("b", 1),)]
+    assert [*outbox.batches(NOON + SET_ASIDE)] == [(row("a", 1), row("b", 1))]
     assert outbox.taken([row("a", 1)]).refused == {}
     assert outbox.taken([row("b", 1)]).refused.keys() == {"a"}
 
@@ -89,7 +89,53 @@ def test_a_meter_that_is_refused_is_tried_again_in_an_hour() -> None:
 def test_of_a_meter_that_is_mapped_no_more_nothing_stays() -> None:
     outbox = Outbox().added([row("a", 1), row("b", 1)], {"a": at(1), "b": at(1)}, NOON)
     outbox = outbox.set_aside("a", "no such meter", NOON).only(["b"])
-    assert outbox == Outbox((row("b", 1),), {"b": at(1)})
+    assert outbox == Outbox().added([row("b", 1)], {"b": at(1)}, NOON)
+
+
+some_rows = st.lists(
+    st.builds(
+        TelemetryRow,
+        st.sampled_from("abc"),
+        st.integers(0, 40).map(at),
+        st.sampled_from([30, 60, 300]),
+        st.floats(allow_nan=False),
+        st.sampled_from(["kW", "kWh"]),
+    ),
+    unique=True,
+)
+
+
+@given(rows=some_rows, data=st.data())
+def test_what_is_kept_is_what_was_added_and_not_taken(
+    rows: list[TelemetryRow], data: st.DataObject
+) -> None:
+    """Whatever the order, in which parts, and whatever is taken of it."""
+    cut = data.draw(st.integers(0, len(rows)))
+    outbox = Outbox().added(rows[:cut], {}, NOON).added(rows[cut:], {}, NOON)
+    assert sorted(map(hash, outbox.rows)) == sorted(map(hash, rows))
+    gone = {each for each in rows if data.draw(st.booleans())}
+    outbox = outbox.taken(gone)
+    left = [each for each in rows if each not in gone]
+    assert sorted(map(hash, outbox.rows)) == sorted(map(hash, left))
+    batches = [*outbox.batches(NOON)]
+    assert sorted(map(hash, sum(batches, ()))) == sorted(map(hash, left))
+    for batch in batches:
+        ends = [each.timestamp for each in batch]
+        assert ends == sorted(ends, reverse=True)
+
+
+@given(rows=some_rows, minute=st.integers(0, 41))
+def test_what_is_older_than_a_day_is_missing_and_nothing_else(
+    rows: list[TelemetryRow], minute: int
+) -> None:
+    outbox = Outbox().added(rows, {}, at(minute) + KEPT)
+    old = [each for each in rows if each.timestamp < at(minute)]
+    kept = [each for each in rows if each.timestamp >= at(minute)]
+    assert sorted(map(hash, outbox.rows)) == sorted(map(hash, kept))
+    assert outbox.missing.keys() == {each.meter_id for each in old}
+    for each in old:
+        assert outbox.missing[each.meter_id].start <= each.start
+        assert outbox.missing[each.meter_id].end >= each.timestamp
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,8 @@ async def test_until_when_it_was_sent_outlives_a_restart(metered: Harness) -> No
     await metered.hass.config_entries.async_unload(metered.entry.entry_id)
     await metered.settle()
     noted = metered.storage["voltus.account.telemetry"]["data"]
-    assert noted == {"sent_until": {"main": at(2).isoformat()}}
+    assert noted["sent_until"] == {"main": at(2).isoformat()}
+    assert noted["sent"]["main"]["hours"] == {NOON.isoformat(): ["f", 40.0]}
 
 
 async def test_an_entity_that_is_gone_is_named(

@@ -4,13 +4,17 @@ Voltus takes rows in any order, and one that it has already does no harm: whatev
 doubt is sent again. A single bad row fails the whole request.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from heapq import merge
+from itertools import batched, groupby
 from math import isfinite
 from operator import attrgetter
-from typing import Final, TypeGuard, final
+from struct import Struct
+from typing import Final, Protocol, TypeGuard, final
 
 from .errors import VoltusFormatError
 from .models import Json, as_object, iso, parse_time
@@ -23,6 +27,10 @@ GRID: Final = timedelta(seconds=30)
 """On which the times of intervals lie, since the epoch."""
 KEPT: Final = timedelta(hours=24)
 SET_ASIDE: Final = timedelta(hours=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PACKED: Final = Struct("<qid")
+"""A row as it is kept: microseconds from the epoch to its end, seconds, value."""
 
 
 @final
@@ -115,19 +123,35 @@ class Span:
         return Span(min(self.start, other.start), max(self.end, other.end))
 
 
+type _Kind = tuple[str, str]
+"""The id of a meter and the units of its rows."""
+
+
+class _Bisect(Protocol):
+    def __call__(
+        self, places: Sequence[int], end: int, /, *, key: Callable[[int], int]
+    ) -> int: ...
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Outbox:
     """The rows that Voltus has not taken yet, and which meters it refuses.
 
+    `kept` are the rows, packed and in the order of time: a day of 1,000 meters is much.
     `produced` is until when rows were made of each meter. `missing` is of which time
     Voltus may lack rows that are kept no more: they have to be made once more.
     """
 
-    rows: tuple[TelemetryRow, ...] = ()
+    kept: Mapping[_Kind, bytes] = field(default_factory=dict)
     produced: Mapping[str, datetime] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     missing: Mapping[str, Span] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> tuple[TelemetryRow, ...]:
+        """All rows; of many meters that is a lot."""
+        return tuple(row for kind in self.kept for row in _unpacked(kind, self.kept))
 
     def added(
         self,
@@ -136,16 +160,18 @@ class Outbox:
         now: datetime,
     ) -> Outbox:
         """Return it with more rows; what is older than a day is kept no more."""
-        fresh, missing = [], dict(self.missing)
-        for each in (*self.rows, *rows):
-            if now - each.timestamp <= KEPT:
-                fresh.append(each)
-            else:
+        kept, missing = dict(self.kept), dict(self.missing)
+        for kind, some in _by_kind(rows).items():
+            kept[kind] = _with(kept.get(kind, b""), some)
+        for kind, lot in [*kept.items()]:
+            first = _first_from(lot, now - KEPT)
+            for each in _unpacked(kind, {kind: lot[:first]}):
                 lost = Span(each.start, each.timestamp)
                 missing[each.meter_id] = lost.with_(missing.get(each.meter_id))
+            kept[kind] = lot[first:]
         return replace(
             self,
-            rows=tuple(fresh),
+            kept=_not_empty(kept),
             produced={**self.produced, **produced},
             missing=missing,
         )
@@ -165,11 +191,16 @@ class Outbox:
 
     def taken(self, rows: Iterable[TelemetryRow]) -> Outbox:
         """Return it as Voltus has taken these."""
-        done = set(rows)
-        meters = {each.meter_id for each in done}
+        done = _by_kind(rows)
+        meters = {meter_id for meter_id, _ in done}
+        less = {
+            kind: _without(self.kept[kind], some)
+            for kind, some in done.items()
+            if kind in self.kept
+        }
         return replace(
             self,
-            rows=tuple(each for each in self.rows if each not in done),
+            kept=_not_empty({**self.kept, **less}),
             refused={i: each for i, each in self.refused.items() if i not in meters},
         )
 
@@ -182,7 +213,7 @@ class Outbox:
         """Return it with nothing of meters that are mapped no more."""
         mapped = set(meter_ids)
         return Outbox(
-            tuple(each for each in self.rows if each.meter_id in mapped),
+            {kind: each for kind, each in self.kept.items() if kind[0] in mapped},
             {i: each for i, each in self.produced.items() if i in mapped},
             {i: each for i, each in self.refused.items() if i in mapped},
             {i: each for i, each in self.missing.items() if i in mapped},
@@ -191,35 +222,96 @@ class Outbox:
     def sent_until(self) -> dict[str, datetime]:
         """Return until when Voltus has everything, of each meter that rows are made of."""
         found = dict(self.produced)
-        for each in self.rows:
-            before = each.timestamp - timedelta(microseconds=1)
-            if before < found.get(each.meter_id, before):
-                found[each.meter_id] = before
+        for (meter_id, _), lot in self.kept.items():
+            before = _EPOCH + (_end(lot) - 1) * _MICROSECOND
+            if before < found.get(meter_id, before):
+                found[meter_id] = before
         return found | {i: each.start for i, each in self.missing.items()}
 
-    def batches(self, now: datetime) -> list[tuple[TelemetryRow, ...]]:
-        """Return what to send now, one request after the other, what is newest first.
+    def batches(self, now: datetime) -> Iterator[tuple[TelemetryRow, ...]]:
+        """Yield what to send now, one request after the other, what is newest first.
 
         Power and charge may go together only for batteries, so meters with a charge go
         by themselves.
         """
-        due = [
-            each
-            for each in self.rows
-            if (refusal := self.refused.get(each.meter_id)) is None
-            or now >= refusal.until
-        ]
-        batteries = {each.meter_id for each in due if each.units == "kWh"}
-        due.sort(key=attrgetter("timestamp"), reverse=True)
-        groups = (
-            [each for each in due if each.meter_id not in batteries],
-            [each for each in due if each.meter_id in batteries],
-        )
-        return [
-            tuple(group[start : start + MOST_ROWS])
-            for group in groups
-            for start in range(0, len(group), MOST_ROWS)
-        ]
+        due = [kind for kind in self.kept if self._is_due(kind[0], now)]
+        batteries = {meter_id for meter_id, units in due if units == "kWh"}
+        for is_battery in (False, True):
+            lots = (
+                _unpacked(kind, self.kept, newest_first=True)
+                for kind in due
+                if (kind[0] in batteries) is is_battery
+            )
+            rows = merge(*lots, key=attrgetter("timestamp"), reverse=True)
+            yield from batched(rows, MOST_ROWS, strict=False)
+
+    def _is_due(self, meter_id: str, now: datetime) -> bool:
+        refusal = self.refused.get(meter_id)
+        return refusal is None or now >= refusal.until
+
+
+def _by_kind(rows: Iterable[TelemetryRow]) -> Mapping[_Kind, list[bytes]]:
+    """Return rows as they are kept, by their meter and units."""
+    found = defaultdict[_Kind, list[bytes]](list)
+    for each in rows:
+        end = (each.timestamp - _EPOCH) // _MICROSECOND
+        packed = _PACKED.pack(end, each.seconds, each.value)
+        found[each.meter_id, each.units].append(packed)
+    return found
+
+
+def _unpacked(
+    kind: _Kind, kept: Mapping[_Kind, bytes], *, newest_first: bool = False
+) -> Iterator[TelemetryRow]:
+    """Yield the rows of a kind one by one."""
+    meter_id, units = kind
+    lot = kept[kind]
+    starts = range(0, len(lot), _PACKED.size)
+    for start in reversed(starts) if newest_first else starts:
+        end, seconds, value = _PACKED.unpack_from(lot, start)
+        instant = _EPOCH + end * _MICROSECOND
+        yield TelemetryRow(meter_id, instant, seconds, value, units)
+
+
+def _with(lot: bytes, rows: Iterable[bytes]) -> bytes:
+    """Return rows in the order of time, with more of them."""
+    more = sorted(rows, key=_end)
+    first = _place(lot, _end(more[0]))
+    later = sorted([*_each(lot[first:]), *more], key=_end)
+    return b"".join([lot[:first], *later])
+
+
+def _without(lot: bytes, rows: Sequence[bytes]) -> bytes:
+    """Return rows without some; only what lies between these is looked at."""
+    ends, gone = [*map(_end, rows)], set(rows)
+    first, after = _place(lot, min(ends)), _place(lot, max(ends), bisect_right)
+    left = [each for each in _each(lot[first:after]) if each not in gone]
+    return b"".join([lot[:first], *left, lot[after:]])
+
+
+def _first_from(lot: bytes, instant: datetime) -> int:
+    """Return where the rows begin that do not end before an instant."""
+    return _place(lot, (instant - _EPOCH) // _MICROSECOND)
+
+
+def _place(lot: bytes, end: int, bisect: _Bisect = bisect_left) -> int:
+    """Return where a row with an end has its place."""
+    starts = range(0, len(lot), _PACKED.size)
+    return bisect(starts, end, key=lambda start: _end(lot, start)) * _PACKED.size
+
+
+def _end(lot: bytes, start: int = 0) -> int:
+    end: int = _PACKED.unpack_from(lot, start)[0]
+    return end
+
+
+def _each(lot: bytes) -> Iterator[bytes]:
+    size = _PACKED.size
+    return (lot[start : start + size] for start in range(0, len(lot), size))
+
+
+def _not_empty(kept: Mapping[_Kind, bytes]) -> dict[_Kind, bytes]:
+    return {kind: lot for kind, lot in kept.items() if lot}
 
 
 def parts(
@@ -247,7 +339,7 @@ def parts(
 
 def on_grid(instant: datetime) -> datetime:
     """Return the last instant of the grid that is not after this one."""
-    return instant - (instant - datetime(1970, 1, 1, tzinfo=UTC)) % GRID
+    return instant - (instant - _EPOCH) % GRID
 
 
 def parse_load(payload: Json) -> Load:

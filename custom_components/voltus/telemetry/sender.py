@@ -50,12 +50,15 @@ from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set
 from .controllable import ControllableLoad, controllable_loads
 from .history import SLICE, async_states
 from .meters import MappedMeter, mapped_meters, reading, rows_of
+from .self_check import SelfCheck
 
 EVERY: Final = timedelta(seconds=30)
 SETTLED: Final = timedelta(seconds=2)
 """After its end an interval has a row: until then a state may still come."""
 SPREAD: Final = 6
 """Seconds over which the instances of one network give their rows."""
+CHECKED: Final = timedelta(hours=1)
+"""After midnight in UTC, and up to so much more, yesterday is read back."""
 SAVED_EVERY: Final = timedelta(minutes=5)
 REBUILT: Final = timedelta(days=7)
 """How far back what was not sent is rebuilt from the recorder."""
@@ -112,6 +115,7 @@ class Telemetry:
         self._not_before: datetime | None = None
         self._saved_at: datetime | None = None
         self._saved: Mapping[str, str] = {}
+        self._check = SelfCheck(conversation, CHECKED * (1 + random()))
         self._loaded = False
         self._shown: tuple[object, ...] = ()
         self.meters: Mapping[str, MappedMeter] = self._mapped()
@@ -119,7 +123,7 @@ class Telemetry:
 
     async def async_start(self) -> None:
         """Take up what was sent, and go on from there; call it once all is started."""
-        self._saved = await async_load_or_set_aside(self._store, _sent_until) or {}
+        self._saved = await async_load_or_set_aside(self._store, self._noted) or {}
         self._loaded = True
         self._map()
         self._lack_what_was_not_sent()
@@ -183,7 +187,7 @@ class Telemetry:
             found.append(Issue("meters_gone", {"meters": names(gone)}))
         if unread:
             found.append(Issue("meters_unread", {"entities": names(unread)}))
-        return found
+        return [*found, *self._check.issues(self.meters)]
 
     def _gone(self) -> list[str]:
         """Return the names of mapped meters that Voltus lists no more."""
@@ -220,6 +224,7 @@ class Telemetry:
         now = self._conversation.now()
         kept = {i for i, each in mapped.items() if self.meters.get(i) in (each, None)}
         self._outbox = self._outbox.only(kept)
+        self._check.follow(kept, mapped)
         begun = {i: now for i in mapped if i not in self._outbox.produced}
         self._outbox = self._outbox.added((), begun, now)
         self.meters = mapped
@@ -349,6 +354,8 @@ class Telemetry:
         try:
             await self._make_rows()
             await self._give_all()
+            if not self._failures and not self._is_curtailing():
+                await self._check.async_check(self._sites())
             now = self._conversation.now()
             if self._saved_at is None or now - self._saved_at >= SAVED_EVERY:
                 await self._save()
@@ -437,6 +444,7 @@ class Telemetry:
                     await self._give(part, bad)
         else:
             self._outbox = self._outbox.taken(rows)
+            self._check.took(rows)
 
     def _set_aside(self, meter_id: str, err: VoltusError) -> None:
         now = self._conversation.now()
@@ -449,6 +457,14 @@ class Telemetry:
             )
         self._outbox = self._outbox.set_aside(meter_id, str(err), now)
 
+    def _noted(self, content: dict[str, Any]) -> Mapping[str, str]:
+        """Read what was noted. Raises if it is not a time for each meter."""
+        noted = dict(content["sent_until"])
+        for each in noted.values():
+            parse_time(each)
+        self._check.load(content.get("sent", {}))
+        return noted
+
     async def _save(self) -> None:
         """Note until when Voltus has everything of each meter."""
         found = {i: self.sent_until(i) for i in self.meters}
@@ -458,7 +474,9 @@ class Telemetry:
             return
         self._saved = sent
         try:
-            await self._store.async_write({"sent_until": sent})
+            await self._store.async_write(
+                {"sent_until": sent, "sent": self._check.as_stored()}
+            )
         except NotWrittenError as err:
             LOGGER.debug("Until when telemetry was sent is not noted: %s", err)
 
@@ -500,11 +518,3 @@ def _with_charges(
         if charge := by_end.get(power.timestamp):
             yield power
             yield _telemetry(meter, charge, charge.value, "kWh")
-
-
-def _sent_until(content: dict[str, Any]) -> Mapping[str, str]:
-    """Read what was noted. Raises if it is not a time for each meter."""
-    noted = content["sent_until"]
-    for each in noted.values():
-        parse_time(each)
-    return dict(noted)
