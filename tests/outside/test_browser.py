@@ -60,6 +60,16 @@ async def page(
         await browser.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def _leave_no_account(home: Home) -> AsyncIterator[None]:
+    """Remove the account that was set up in the browser: others may be tested next."""
+    yield
+    path = "config/config_entries/entry"
+    for each in await home.api.request("GET", f"{path}?domain={DOMAIN}"):
+        if each["title"] == ACCOUNT:
+            await home.api.request("DELETE", f"{path}/{each['entry_id']}")
+
+
 @pytest.fixture(scope="module")
 def album(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
