@@ -3,13 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from homeassistant.components.energy.data import EnergyManager
 from homeassistant.config_entries import ConfigSubentryData
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.voltus.metering.intervals import Reading
+from custom_components.voltus.telemetry.meters import mean_kw, shortest_fine
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
 
@@ -442,24 +445,132 @@ async def test_without_the_recorder_it_goes_on_from_now(metered: Harness) -> Non
 
 
 @pytest.mark.parametrize(
-    ("shown", "unit", "interval", "step"),
+    ("shown", "unit", "interval", "step_id", "step", "seconds"),
     [
-        ("1000.01", "kWh", "30", "1.2 kW"),
-        ("1000.1", "kWh", "300", "1.2 kW"),
-        ("1000", "Wh", "60", "0.06 kW"),
+        ("1000.01", "kWh", "30", "confirm_coarse", "1.2 kW", "60"),
+        ("1000.01", "kWh", "60", "confirm_counter", "0.6 kW", "60"),
+        ("1000.05", "kWh", "300", "confirm_counter", "0.12 kW", "60"),
+        ("1000.1", "kWh", "300", "confirm_too_coarse", "1.2 kW", ""),
+        ("1000", "Wh", "60", "confirm_counter", "0.06 kW", "30"),
     ],
 )
 async def test_of_a_counter_the_form_says_how_coarse_it_is(
-    metered: Harness, shown: str, unit: str, interval: str, step: str
+    metered: Harness,
+    shown: str,
+    unit: str,
+    interval: str,
+    step_id: str,
+    step: str,
+    seconds: str,
 ) -> None:
     show(metered.hass, COUNTER, shown, unit)
     await metered.set_up()
     flow = await fill_in(metered, await start(metered), meter_id="main")
     chosen = {"entity_id": COUNTER, "interval": interval, "invert": False}
     flow = await fill_in(metered, flow, **chosen)
-    assert flow["step_id"] == "confirm_counter"
+    assert flow["step_id"] == step_id
     assert flow["description_placeholders"]["step"] == step
+    assert flow["description_placeholders"]["seconds"] == seconds
     flow = await fill_in(metered, flow)
     assert flow["type"] == "create_entry"
     (subentry,) = metered.entry.subentries.values()
     assert subentry.data["counts"] is True
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([], None),
+        ([(0, 1.0)], None),
+        ([(0, 1.0), (4, 2.0)], None),
+        ([(0, 1.0), (30, 2.0)], 2.0),
+        ([(0, 1.0), (10, None), (30, 2.0), (40, None)], 2.0),
+        ([(0, 1.0), (30, 1.0)], None),
+        ([(0, 5.0), (30, 1.0)], None),
+    ],
+)
+def test_what_a_counter_says_of_the_load_of_now(
+    readings: list[tuple[float, float | None]], expected: float | None
+) -> None:
+    shown = [Reading(at(minute), value) for minute, value in readings]
+    assert mean_kw(shown) == expected
+
+
+@pytest.mark.parametrize(
+    ("load", "shortest"), [(None, 60), (100, 60), (12, 60), (11.9, 300), (2.3, None)]
+)
+def test_the_smaller_the_load_the_longer_the_interval_of_a_counter(
+    load: float | None, shortest: int | None
+) -> None:
+    state = State(COUNTER, "1000.01", {"unit_of_measurement": "kWh"})
+    assert shortest_fine(state, load) == shortest
+
+
+# What the energy dashboard knows
+
+
+@pytest.fixture
+def dashboard(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> EnergyManager:
+    """An energy dashboard that is set up, with nothing in it."""
+    manager = EnergyManager(hass)
+
+    async def get(_hass: HomeAssistant) -> EnergyManager:
+        return manager
+
+    monkeypatch.setattr("homeassistant.components.energy.data.async_get_manager", get)
+    hass.config.components.add("energy")
+    return manager
+
+
+def _sources(manager: EnergyManager, *sources: dict[str, str]) -> None:
+    manager.data = EnergyManager.default_preferences()
+    manager.data["energy_sources"] = sources  # type: ignore[typeddict-item]
+
+
+async def suggested(metered: Harness, meter_id: str) -> dict[str, Any]:
+    """Return what the form suggests for a meter."""
+    flow = await fill_in(metered, await start(metered), meter_id=meter_id)
+    keys = flow["data_schema"].schema
+    return {
+        str(key): key.description["suggested_value"] for key in keys if key.description
+    }
+
+
+@pytest.mark.parametrize(
+    ("meter_id", "expected"),
+    [
+        ("main", {"entity_id": "sensor.grid", "invert": False}),
+        ("solar", {"entity_id": "sensor.sun", "invert": True}),
+        ("store", {"entity_id": "sensor.battery", "invert": True}),
+    ],
+)
+async def test_what_the_energy_dashboard_has_is_suggested(
+    metered: Harness,
+    dashboard: EnergyManager,
+    meter_id: str,
+    expected: dict[str, Any],
+) -> None:
+    for each in ("sensor.grid", "sensor.sun", "sensor.battery"):
+        show(metered.hass, each, 1)
+    _sources(
+        dashboard,
+        {"type": "gas"},
+        {"type": "battery", "stat_rate": "sensor.battery"},
+        {"type": "grid", "stat_rate": "sensor.gone"},
+        {"type": "grid"},
+        {"type": "grid", "stat_rate": "sensor.grid"},
+        {"type": "solar", "stat_rate": "sensor.sun"},
+    )
+    await metered.set_up()
+    assert await suggested(metered, meter_id) == expected
+
+
+async def test_nothing_is_suggested_that_is_mapped_or_unknown(
+    metered: Harness, dashboard: EnergyManager
+) -> None:
+    show(metered.hass, POWER, 1)
+    map_meters(metered, mapping("solar", POWER))
+    await metered.set_up()
+    assert await suggested(metered, "main") == {}
+    _sources(dashboard, {"type": "grid", "stat_rate": POWER})
+    assert await suggested(metered, "main") == {}

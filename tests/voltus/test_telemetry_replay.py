@@ -15,12 +15,14 @@ from .harness import Harness
 from .test_telemetry import (
     COUNTER,
     POWER,
+    fill_in,
     map_meters,
     mapping,
     metered,
     pass_to,
     received,
     show,
+    start,
 )
 
 __all__ = ["metered"]
@@ -139,3 +141,21 @@ async def test_what_the_recorder_does_not_have_is_a_gap_that_is_told_once(
     await pass_to(metered, 5.25)
     assert [end for end, _ in received(metered)] == [1, 2, 3, 4, 5]
     assert caplog.text.count("Voltus has a gap there") == 1
+
+
+async def test_how_coarse_a_counter_may_be_depends_on_the_load_of_the_last_hour(
+    recorder_mock: Recorder, metered: Harness
+) -> None:
+    """3 kW for half an hour: steps of 0.12 kW are fine enough, of 0.6 kW not."""
+    hass = metered.hass
+    for minute in range(31):
+        metered.freezer.move_to(at(minute))
+        show(hass, COUNTER, f"{100 + minute * 0.05:.2f}", "kWh")
+        await hass.async_block_till_done()
+    await async_wait_recording_done(hass)
+    await metered.set_up()
+    flow = await fill_in(metered, await start(metered), meter_id="main")
+    chosen = {"entity_id": COUNTER, "interval": "60", "invert": False}
+    flow = await fill_in(metered, flow, **chosen)
+    assert flow["step_id"] == "confirm_coarse"
+    assert flow["description_placeholders"]["seconds"] == "300"

@@ -19,9 +19,13 @@ from homeassistant.helpers.selector import (
     SelectSelector,
     SelectSelectorConfig,
 )
+from homeassistant.util.dt import utcnow
 import voluptuous as vol
 
 from ..aiovoltus.models import Meter, Site
+from ..metering.intervals import Reading, timeline
+from .dashboard import async_suggestion
+from .history import async_states
 from .meters import (
     CONF_CHARGE,
     CONF_COUNTS,
@@ -33,11 +37,16 @@ from .meters import (
     coarseness,
     counts,
     entity_id_of,
+    mapped_meters,
+    mean_kw,
     reading,
+    shortest_fine,
     stored_id,
 )
 
 DEFAULT_INTERVAL = 60
+LAST = timedelta(hours=1)
+"""So long a counter is looked at to tell the load of now."""
 _FILTER = EntityWithDeviceFilterSelectorConfig(
     domain="sensor", device_class=["power", "energy", "energy_storage"]
 )
@@ -50,6 +59,7 @@ class MeterFlow(ConfigSubentryFlow):
         """Begin with nothing chosen."""
         self._meter_id = ""
         self._chosen: dict[str, Any] = {}
+        self._step: dict[str, str] = {}
 
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
@@ -68,6 +78,7 @@ class MeterFlow(ConfigSubentryFlow):
             return self.async_abort(reason="no_meters")
         if user_input is not None:
             self._meter_id = user_input[CONF_METER_ID]
+            self._chosen = await self._suggestion()
             return await self.async_step_source()
         selector = SelectSelector(SelectSelectorConfig(options=choices))
         return self.async_show_form(
@@ -103,9 +114,7 @@ class MeterFlow(ConfigSubentryFlow):
             self._chosen = user_input
             errors = self._errors(user_input)
             if not errors:
-                if self._step_kw() is None:
-                    return await self.async_step_confirm()
-                return await self.async_step_confirm_counter()
+                return await self._confirm()
         return self.async_show_form(
             step_id="source",
             data_schema=self.add_suggested_values_to_schema(
@@ -137,24 +146,67 @@ class MeterFlow(ConfigSubentryFlow):
     async def async_step_confirm_counter(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Show it of a counter, and how coarse it is for its interval."""
+        """Show it of a counter, and by how much a mean changes at least."""
+        return await self._confirm_counter("confirm_counter", user_input)
+
+    async def async_step_confirm_coarse(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show it of a counter that is fine enough for a longer interval alone."""
+        return await self._confirm_counter("confirm_coarse", user_input)
+
+    async def async_step_confirm_too_coarse(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show it of a counter that is too coarse for every interval."""
+        return await self._confirm_counter("confirm_too_coarse", user_input)
+
+    async def _confirm(self) -> SubentryFlowResult:
+        """Ask for a confirmation, and of a counter say whether it is too coarse."""
+        state = self.hass.states.get(self._chosen[CONF_SOURCE])
+        if state is None or not counts(state):
+            return await self.async_step_confirm()
+        seconds = int(self._chosen[CONF_INTERVAL])
+        load = mean_kw(await self._last_hour())
+        shortest = shortest_fine(state, load)
+        self._step = {
+            "step": f"{coarseness(state, timedelta(seconds=seconds)):,.3g} kW",
+            "seconds": str(shortest or ""),
+        }
+        if shortest is None:
+            return await self.async_step_confirm_too_coarse()
+        if shortest > seconds:
+            return await self.async_step_confirm_coarse()
+        return await self.async_step_confirm_counter()
+
+    async def _confirm_counter(
+        self, step_id: str, user_input: dict[str, Any] | None
+    ) -> SubentryFlowResult:
         if user_input is not None:
             return await self.async_step_confirm(user_input)
         return self.async_show_form(
-            step_id="confirm_counter",
+            step_id=step_id,
             data_schema=vol.Schema({}),
             description_placeholders={
                 "meter": self._name,
-                "step": f"{self._step_kw() or 0:,.3g} kW",
+                **self._step,
                 **self._preview(),
             },
         )
 
-    def _step_kw(self) -> float | None:
-        """Return by how many kW a mean can change at least; None if it is no counter."""
-        state = self.hass.states.get(self._chosen[CONF_SOURCE])
-        length = timedelta(seconds=int(self._chosen[CONF_INTERVAL]))
-        return coarseness(state, length) if state and counts(state) else None
+    async def _last_hour(self) -> tuple[Reading, ...]:
+        """Return what the recorder has of a counter."""
+        now = utcnow()
+        entity_id = self._chosen[CONF_SOURCE]
+        states = await async_states(self.hass, entity_id, now - LAST, now)
+        found = (reading(each, counter=True) for each in states)
+        return timeline(filter(None, found))
+
+    async def _suggestion(self) -> dict[str, Any]:
+        """Return what the energy dashboard says measures this, unless it is mapped."""
+        mapped = {each.source for each in mapped_meters(self.hass, self._get_entry())}
+        asset_type = self._meter.asset_type if self._meter else ""
+        return await async_suggestion(self.hass, asset_type, mapped)
 
     def _meters(self) -> list[tuple[Site, Meter]]:
         sites = self._get_entry().runtime_data.sites.values()

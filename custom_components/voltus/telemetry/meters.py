@@ -15,7 +15,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util.unit_conversion import EnergyConverter, PowerConverter
 
-from ..metering.intervals import Reading, Row, counter_rows, power_rows
+from ..metering.intervals import LONGEST, Reading, Row, counter_rows, power_rows
 
 SUBENTRY: Final = "meter"
 CONF_METER_ID: Final = "meter_id"
@@ -24,6 +24,9 @@ CONF_CHARGE: Final = "state_of_charge"
 CONF_INTERVAL: Final = "interval"
 CONF_INVERT: Final = "invert"
 CONF_COUNTS: Final = "counts"
+COARSE_KW: Final = 1.0
+COARSE_SHARE: Final = 0.05
+"""Steps of a counter that are larger than one of these say little of a load."""
 INTERVALS: Final = (30, 60, 300)
 """Seconds; Voltus takes no finer and no longer ones."""
 
@@ -134,3 +137,25 @@ def coarseness(state: State, interval: timedelta) -> float:
     digit = 10.0 ** -(len(fraction) if fraction.isdecimal() else 0)
     step = EnergyConverter.convert(digit, unit, UnitOfEnergy.KILO_WATT_HOUR)
     return step / (interval / timedelta(hours=1))
+
+
+def mean_kw(readings: Sequence[Reading]) -> float | None:
+    """Return the mean power over all readings of a counter; None if it does not say."""
+    known = [(each.at, each.value) for each in readings if each.value is not None]
+    if not known or known[-1][0] - known[0][0] < LONGEST:
+        return None
+    (since, first), (until, last) = known[0], known[-1]
+    return max(0.0, last - first) / ((until - since) / timedelta(hours=1)) or None
+
+
+def is_coarse(step: float, load: float | None) -> bool:
+    """Whether steps of so many kW are too coarse for a load, as far as it is known."""
+    return step > COARSE_KW or (load is not None and step > COARSE_SHARE * load)
+
+
+def shortest_fine(state: State, load: float | None) -> int | None:
+    """Return the shortest interval, in seconds, for which a counter is fine enough."""
+    for each in INTERVALS:
+        if not is_coarse(coarseness(state, timedelta(seconds=each)), load):
+            return each
+    return None
