@@ -21,7 +21,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .controllable import CONF_KW, CONF_LOADS, CONF_SITE_ID
+from .controllable import CONF_KW, CONF_LOADS, CONF_SITE_ID, SUBENTRY
 from .meters import CONF_SOURCE, counts, entity_id_of, stored_id
 
 _POWER = EntityWithDeviceFilterSelectorConfig(domain="sensor", device_class="power")
@@ -70,7 +70,11 @@ class ControllableLoadFlow(ConfigSubentryFlow):
         entry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        said = {each.data.get(CONF_SITE_ID) for each in entry.subentries.values()}
+        said = {
+            each.data[CONF_SITE_ID]
+            for each in entry.subentries.values()
+            if each.subentry_type == SUBENTRY
+        }
         choices = [
             SelectOptionDict(value=site.id, label=site.name)
             for site in entry.runtime_data.sites.values()
