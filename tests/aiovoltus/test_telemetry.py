@@ -38,6 +38,10 @@ def test_a_row_is_what_voltus_takes() -> None:
     }
 
 
+def test_of_a_meter_of_which_no_rows_are_made_nothing_is_said() -> None:
+    assert Outbox().added([row("a", 1)], {}, NOON).sent_until() == {}
+
+
 def test_what_is_newest_goes_first_and_batteries_by_themselves() -> None:
     rows = [row("a", 1), row("b", 1), row("b", 1, "kWh"), row("a", 2)]
     outbox = Outbox().added(rows, {}, NOON)

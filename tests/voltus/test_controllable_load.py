@@ -134,3 +134,39 @@ async def test_it_is_said_by_a_form_and_changed_by_it(metered: Harness) -> None:
     other: Any = await flows.async_init(kind, context={"source": "user"})
     (options,) = other["data_schema"].schema.values()
     assert [each["value"] for each in options.config["options"]] == ["s2"]
+
+
+async def test_an_account_that_does_not_run_is_mended_first(metered: Harness) -> None:
+    map_meters(metered, controllable(loads=LOADS))
+    await metered.set_up()
+    await metered.hass.config_entries.async_unload("account")
+    flows = metered.hass.config_entries.subentries
+    kind = (metered.entry.entry_id, "controllable_load")
+    flow: Any = await flows.async_init(kind, context={"source": "user"})
+    assert flow["reason"] == "not_loaded"
+    (subentry_id,) = metered.entry.subentries
+    again: Any = await metered.entry.start_subentry_reconfigure_flow(
+        metered.hass, subentry_id
+    )
+    assert again["reason"] == "not_loaded"
+
+
+async def test_where_all_is_said_there_is_nothing_to_choose(metered: Harness) -> None:
+    other = controllable(site_id="s2", loads=LOADS)
+    map_meters(metered, controllable(loads=LOADS), {**other, "unique_id": "other"})
+    await metered.set_up()
+    flows = metered.hass.config_entries.subentries
+    kind = (metered.entry.entry_id, "controllable_load")
+    flow: Any = await flows.async_init(kind, context={"source": "user"})
+    assert flow["reason"] == "no_sites"
+
+
+async def test_an_amount_that_is_no_number_is_refused(metered: Harness) -> None:
+    await metered.set_up()
+    flows = metered.hass.config_entries.subentries
+    kind = (metered.entry.entry_id, "controllable_load")
+    flow: Any = await flows.async_init(kind, context={"source": "user"})
+    flow = await flows.async_configure(flow["flow_id"], {"site_id": "s1"})
+    loads = [{"entity_id": "switch.one", "kw": float("nan")}]
+    flow = await flows.async_configure(flow["flow_id"], {"loads": loads})
+    assert flow["errors"] == {"loads": "no_number"}

@@ -26,7 +26,16 @@ from sandbox.faults import Faults
 from tests.builders import NOON, at
 
 from .harness import KEY, Harness
-from .test_telemetry import POWER, SECOND, map_meters, mapping, metered, pass_to, show
+from .test_telemetry import (
+    CHARGE,
+    POWER,
+    SECOND,
+    map_meters,
+    mapping,
+    metered,
+    pass_to,
+    show,
+)
 
 __all__ = ["metered"]
 
@@ -172,7 +181,7 @@ async def test_what_voltus_has_otherwise_is_named_until_a_later_day_agrees(
     await pass_to(metered, 36.9 * hours, step=300)
     assert _raised(issue_registry) is None
     disk = metered.disk()
-    metered.voltus.faults = Faults(status=503)
+    metered.voltus.faults = Faults(status=503, paths=["/kw"])
     await pass_to(metered, 37.5 * hours, step=300)
     assert _raised(issue_registry) is None
     metered.voltus.faults = Faults()
@@ -184,4 +193,17 @@ async def test_what_voltus_has_otherwise_is_named_until_a_later_day_agrees(
     await pass_to(metered, 39.2 * hours)
     assert _raised(issue_registry) == expected
     await pass_to(metered, 61.5 * hours, step=300)
+    assert _raised(issue_registry) is None
+
+
+async def test_of_a_battery_the_power_is_compared(
+    metered: Harness, issue_registry: ir.IssueRegistry
+) -> None:
+    hours = 60
+    show(metered.hass, POWER, 10)
+    show(metered.hass, CHARGE, 5, "kWh")
+    map_meters(metered, mapping("store", POWER, interval=300, state_of_charge=CHARGE))
+    await metered.set_up()
+    await pass_to(metered, 36.5 * hours, step=300)
+    await pass_to(metered, 38.5 * hours, step=300)
     assert _raised(issue_registry) is None
