@@ -315,3 +315,106 @@ async def test_the_trigger_tells_the_sites_that_are_meant(measured: Harness) -> 
     await measured.settle()
     await pass_to(measured, 75, 60)
     assert heard == [{"energy": 0.0}]
+
+
+async def test_one_that_was_called_off_before_its_start_has_no_result(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    measured.publish({**HALF_AN_HOUR, "authorized": False, "modification_number": 1})
+    await measured.poll()
+    await pass_to(measured, 32, 60)
+    record = measured.entry.runtime_data.records.of("d1")
+    assert (record["status"], record["sites"], evaluated) == ("cancelled", [], [])
+
+
+async def test_one_that_was_called_off_counts_until_then(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 20)
+    measured.publish({**HALF_AN_HOUR, "authorized": False, "modification_number": 1})
+    await measured.poll()
+    await pass_to(measured, 52, 60)
+    ((site,),) = [each["sites"] for each in evaluated]
+    # 8 of 10 minutes at 40 kW.
+    assert site["reduction"] == pytest.approx(32, abs=0.1)
+    assert site["complete"] is True
+
+
+async def test_of_two_that_overlap_each_has_its_own_result(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    second = wire_dispatch("d2", at(20), at(50), {"s1": 20.0})
+    measured.publish(HALF_AN_HOUR, second)
+    await measured.poll()
+    await pass_to(measured, 30)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 85, 60)
+    results = {each["dispatch_id"]: each["sites"][0] for each in evaluated}
+    # 10 of 30 minutes at 40 kW, and 20 of 30.
+    assert results["d1"]["reduction"] == pytest.approx(40 / 3, abs=0.1)
+    assert results["d2"]["reduction"] == pytest.approx(80 / 3, abs=0.1)
+    assert results["d2"]["performance"] == pytest.approx(133.3, abs=0.5)
+
+
+async def test_an_end_that_is_open_has_estimates_but_no_result_yet(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    measured.publish(wire_dispatch("d1", at(10), None, {"s1": 40.0}))
+    await measured.poll()
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 100, 60)
+    assert float(shown(measured.hass, "performance")) == pytest.approx(100, abs=1)
+    assert evaluated == []
+    content = (await call(measured.hass, "get_report", dispatch_id="d1"))["content"]
+    assert content["preliminary"] is True
+    assert content["sites"][0]["result"]["performance"] == pytest.approx(100, abs=1)
+
+
+async def test_a_third_without_a_load_is_not_made_up(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 20)
+    measured.hass.states.async_set(POWER, "unavailable")
+    await pass_to(measured, 30)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 75, 60)
+    ((site,),) = [each["sites"] for each in evaluated]
+    assert site["complete"] is False
+    assert site["performance"] is None
+    assert site["covered"] == pytest.approx(2 / 3, abs=0.02)
+
+
+async def test_a_drill_is_on_record_as_one(
+    measured: Harness, evaluated: list[dict[str, Any]]
+) -> None:
+    measured.publish()
+    await measured.poll()
+    await call(measured.hass, "start_drill", site_ids=["s1"], duration=600)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 45, 60)
+    (told,) = [each for each in evaluated if each["drill"]]
+    record = measured.entry.runtime_data.records.of(told["dispatch_id"])
+    assert record["drill"] is True
+    assert (await call(measured.hass, "get_season"))["sites"] == []
+
+
+async def test_a_later_dispatch_of_the_day_keeps_the_baseline_of_the_first(
+    harness: Harness,
+) -> None:
+    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
+        {"id": "main", "name": "Main meter", "asset_type": "load"},
+    ]
+    # The first lowers the load by which the second would be adjusted.
+    first = wire_dispatch("d1", at(10), at(130), {"s1": 100.0})
+    second = wire_dispatch("d2", at(240), at(270), {"s1": 100.0})
+    harness.publish(first, second)
+    map_meters(harness, chosen(source="voltus", method="caiso_10_of_10"))
+    await harness.set_up()
+    await pass_to(harness, 305, 60)
+    records = harness.entry.runtime_data.records
+    one, other = (records.of(each)["sites"][0]["baseline"] for each in ("d1", "d2"))
+    assert one["adjustment"] == other["adjustment"] == pytest.approx(1, abs=0.05)
+    assert one["days"].keys() == other["days"].keys()

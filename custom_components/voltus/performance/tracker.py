@@ -358,7 +358,7 @@ class PerformanceTracker:
         if now >= times.start and made.complete:
             self._frozen[key] = Frozen(times.start, site.settings, made)
             self._cache.pop(key, None)
-            await self._save()
+            self._saved_at = None
         return made
 
     def _earlier_today(

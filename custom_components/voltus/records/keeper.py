@@ -17,6 +17,7 @@ from ..aiovoltus.schedule import Look, status
 from ..announcing.announcer import TOLD, RecordEvent
 from ..certification.verdict import curtailments
 from ..const import DOMAIN, LOGGER
+from ..performance.estimate import times_of
 from ..performance.settings import LoadSource
 from ..performance.tracker import PerformanceTracker
 from ..remembering.encoding import typed
@@ -154,10 +155,14 @@ class RecordKeeper:
 
     async def _report(self, dispatch: Dispatch) -> Record:
         policy, rows = self._account.data.policy, self._account.log.rows
+        times = times_of(dispatch)
+        asked_for = times.end is None or times.start < times.end
         estimated = [
             site.id
             for site in dispatch.sites
-            if site.id in self._performance.site_ids and policy.lets_through(dispatch)
+            if self._performance.source_of(site.id)
+            and policy.lets_through(dispatch)
+            and asked_for
         ]
         return report(
             dispatch,

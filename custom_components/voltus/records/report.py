@@ -38,6 +38,8 @@ type Record = dict[str, Any]
 
 def over_at(dispatch: Dispatch) -> datetime:
     """Return when a dispatch that is over was so, and we knew."""
+    if not dispatch.authorized or dispatch.withdrawn:
+        return dispatch.received
     return max(dispatch.end_time or dispatch.received, dispatch.received)
 
 
