@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+import gc
 from itertools import pairwise
 from random import Random
 from statistics import fmean, quantiles
@@ -141,6 +142,7 @@ async def measure(
         with voltus_elsewhere(_published(planned, meters)) as url:
             _show_all(hass, meters)
             account = await set_up(hass, url, map(mapping, range(meters)))
+            gc.collect()
             assert datetime.now(UTC) < begin
             until = begin + timedelta(seconds=seconds + 1)
             with _showing(hass, meters):
