@@ -5,9 +5,12 @@ at once on what it then finds.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+import gc
+from itertools import pairwise
 from random import Random
 from statistics import fmean, quantiles
 from typing import final
@@ -19,16 +22,19 @@ from homeassistant.core import (
     HomeAssistant,
     callback,
 )
+from homeassistant.helpers.event import async_track_time_interval
 
 from tests.builders import wire_dispatch
 
 from .elsewhere import Published, voltus_elsewhere
 from .figures import Figure, at_most, ratio_at_most
 from .home import entity_id, home, set_up
+from .telemetry import mapping, show
 from .wire import scenario, site_ids, wire_sites
 
 POLLER_PERIOD = 30.0
 POLLERS = 1000
+SHOWN_EVERY = timedelta(seconds=5)
 
 type Window = tuple[datetime, datetime]
 
@@ -36,10 +42,14 @@ type Window = tuple[datetime, datetime]
 @final
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds from each planned boundary to its state; the poller's with many phases."""
+    """Seconds from each planned boundary to its state; the poller's with many phases.
+
+    `polls` are the seconds from one poll of ours to the next.
+    """
 
     ours: tuple[float, ...]
     poller: tuple[float, ...]
+    polls: tuple[float, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -72,12 +82,56 @@ class Delays:
         )
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Delays while the telemetry of so many meters is sent, beside those without it."""
+
+    meters: int
+    delays: Delays
+    without: Delays
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Return the middle, the slowest hundredth and the slowest, in ms."""
+        what = f"signal delay with {self.meters} meters"
+        with_, without = self.delays.ours, self.without.ours
+        goal = at_most(20, "ms")
+        rows = (
+            ("p50", percentile(with_, 50), percentile(without, 50), None),
+            ("p99", percentile(with_, 99), percentile(without, 99), goal),
+            ("max", max(with_), max(without), None),
+        )
+        return (
+            *(
+                Figure(f"{what}, {name}", own * 1000, "ms", other * 1000, goal)
+                for name, own, other, goal in rows
+            ),
+            Figure(
+                f"longest from poll to poll with {self.meters} meters",
+                max(self.delays.polls, default=0.0),
+                "s",
+                max(self.without.polls, default=0.0),
+            ),
+        )
+
+
+async def measure_metered(
+    windows: int = 110, seconds: float = 60, head_start: float = 10, meters: int = 100
+) -> Metered:
+    """Live through the same twice, without meters and with so many."""
+    without = await measure(windows, seconds, head_start)
+    delays = await measure(windows, seconds, head_start, meters)
+    return Metered(meters, delays, without)
+
+
 async def measure(
-    windows: int = 110, seconds: float = 60, head_start: float = 10
+    windows: int = 110, seconds: float = 60, head_start: float = 10, meters: int = 0
 ) -> Delays:
     """Live through windows that begin and end by chance within so many seconds.
 
-    All is set up within the head start.
+    All is set up within the head start. Of so many meters the telemetry is sent, from
+    sensors that all change every few seconds.
     """
     random = Random(5)
     async with home() as hass:
@@ -85,17 +139,27 @@ async def measure(
         planned = {
             site_id: _window(random, begin, seconds) for site_id in site_ids(windows)
         }
-        with voltus_elsewhere(_published(planned)) as url:
-            await set_up(hass, url)
+        with voltus_elsewhere(_published(planned, meters)) as url:
+            _show_all(hass, meters)
+            account = await set_up(hass, url, map(mapping, range(meters)))
+            gc.collect()
             assert datetime.now(UTC) < begin
             until = begin + timedelta(seconds=seconds + 1)
-            written = await _written(hass, planned, until)
+            with _showing(hass, meters):
+                written = await _written(hass, planned, until)
+            polls = [each.at for each in account.recent.polls]
+            sent = map(account.telemetry.sent_until, account.telemetry.meters)
+            assert all(each and (each > begin or seconds < 60) for each in sent)
     ours = [
         written[site_id, state] - boundary.timestamp()
         for site_id, window in planned.items()
         for state, boundary in zip(("on", "off"), window, strict=True)
     ]
-    return Delays(tuple(ours), tuple(_poller(random, planned.values())))
+    return Delays(
+        tuple(ours),
+        tuple(_poller(random, planned.values())),
+        tuple((b - a).total_seconds() for a, b in pairwise(polls)),
+    )
 
 
 def percentile(values: Iterable[float], percent: int) -> float:
@@ -109,14 +173,33 @@ def _window(random: Random, begin: datetime, seconds: float) -> Window:
     return begin + timedelta(seconds=start), begin + timedelta(seconds=end + 1)
 
 
-def _published(planned: Mapping[str, Window]) -> Published:
+@contextmanager
+def _showing(hass: HomeAssistant, meters: int) -> Iterator[None]:
+    """Have the sensors of meters show something else every few seconds."""
+    stop = async_track_time_interval(
+        hass, callback(lambda _: _show_all(hass, meters)), SHOWN_EVERY
+    )
+    try:
+        yield
+    finally:
+        stop()
+
+
+@callback
+def _show_all(hass: HomeAssistant, meters: int) -> None:
+    now = datetime.now(UTC)
+    for number in range(meters):
+        show(hass, number, now.timestamp() % 100 + number, now)
+
+
+def _published(planned: Mapping[str, Window], meters: int) -> Published:
     """Return a dispatch for each site."""
     return Published(
         scenario(
             wire_dispatch(f"for-{site_id}", start, end, {site_id: 100.0})
             for site_id, (start, end) in planned.items()
         ),
-        wire_sites(len(planned)),
+        wire_sites(len(planned), meters),
     )
 
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from aiohttp import ThreadedResolver
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -42,13 +42,16 @@ async def home(platforms: Iterable[str] = PLATFORMS) -> AsyncIterator[HomeAssist
             await hass.async_stop(force=True)
 
 
-async def set_up(hass: HomeAssistant, url: str) -> VoltusCoordinator:
-    """Set up an account, wait for it, and return its coordinator."""
+async def set_up(
+    hass: HomeAssistant, url: str, mapped: Iterable[ConfigSubentryData] = ()
+) -> VoltusCoordinator:
+    """Set up an account with mapped meters, wait for it, and return its coordinator."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         entry_id="account",
         title="Voltus",
         data={CONF_URL: url, CONF_API_KEY: KEY},
+        subentries_data=[*mapped],
     )
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)

@@ -22,6 +22,7 @@ from .figures import Result
 
 MEASUREMENTS: Mapping[str, Callable[[], Coroutine[object, object, Result]]] = {
     "delay": delay.measure,
+    "metered": delay.measure_metered,
     "poll": poll.measure,
     "change": change.measure,
     "large": large.measure,

@@ -105,7 +105,7 @@ async def measure(meters: Sequence[int] = METERS, rounds: int = 5) -> Sent:
 async def _rounds(hass: HomeAssistant, meters: int, rounds: int) -> tuple[float, float]:
     """Return the CPU seconds of a row, and the longest callback."""
     entry = MockConfigEntry(
-        domain=DOMAIN, subentries_data=[_mapping(each) for each in range(meters)]
+        domain=DOMAIN, subentries_data=[mapping(each) for each in range(meters)]
     )
     entry.add_to_hass(hass)
     voltus, longest, spent = _Voltus(), 0.0, 0.0
@@ -118,13 +118,13 @@ async def _rounds(hass: HomeAssistant, meters: int, rounds: int) -> tuple[float,
         changed=lambda: None,
     )
     for each in range(meters):
-        _show(hass, each, 0, NOON)
+        show(hass, each, 0, NOON)
     await telemetry.async_start()
     for minute in range(1, rounds + 1):
         for second in range(-50, 10, 10):
             at = NOON + timedelta(minutes=minute, seconds=second)
             for each in range(meters):
-                _show(hass, each, second + 60 * minute, at)
+                show(hass, each, second + 60 * minute, at)
         await hass.async_block_till_done()
         voltus.time = NOON + timedelta(minutes=minute, seconds=5)
         gc.collect()
@@ -138,7 +138,8 @@ async def _rounds(hass: HomeAssistant, meters: int, rounds: int) -> tuple[float,
     return spent / voltus.rows, longest
 
 
-def _mapping(number: int) -> ConfigSubentryData:
+def mapping(number: int) -> ConfigSubentryData:
+    """Return a meter that stands for a sensor of power, each half minute."""
     data = {
         "meter_id": f"m{number}",
         "entity_id": f"sensor.m{number}",
@@ -151,7 +152,8 @@ def _mapping(number: int) -> ConfigSubentryData:
     )
 
 
-def _show(hass: HomeAssistant, number: int, value: float, at: datetime) -> None:
+def show(hass: HomeAssistant, number: int, value: float, at: datetime) -> None:
+    """Have the sensor of a meter show a value."""
     hass.states.async_set(
         f"sensor.m{number}",
         str(value),

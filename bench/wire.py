@@ -15,17 +15,21 @@ def site_ids(count: int) -> list[str]:
     return [f"site-{number}" for number in range(count)]
 
 
-def wire_sites(count: int) -> list[dict[str, object]]:
-    """Return so many sites as `GET /sites` lists them."""
+def wire_sites(count: int, meters: int = 0) -> list[dict[str, object]]:
+    """Return so many sites as `GET /sites` lists them; the first have a meter each."""
     return [
         {
             "id": site_id,
             "name": f"Site {site_id}",
             "customer_location_id": f"location-{site_id}",
-            "meters": [],
+            "meters": [_meter(number)] if number < meters else [],
         }
-        for site_id in site_ids(count)
+        for number, site_id in enumerate(site_ids(count))
     ]
+
+
+def _meter(number: int) -> dict[str, object]:
+    return {"id": f"m{number}", "name": f"Meter {number}", "asset_type": "load"}
 
 
 def dispatches(count: int, sites: int, now: datetime) -> list[dict[str, object]]:

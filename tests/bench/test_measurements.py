@@ -40,6 +40,13 @@ async def test_every_boundary_is_written_and_compared_with_a_poller() -> None:
     assert "signal delay, p99, of 4 boundaries" in told(delays)
 
 
+async def test_boundaries_are_written_while_telemetry_is_sent() -> None:
+    result = await delay.measure_metered(windows=2, seconds=1.5, head_start=5, meters=2)
+
+    assert len(result.delays.ours) == len(result.without.ours) == 4
+    assert "signal delay with 2 meters, p99" in told(result)
+
+
 async def test_an_unchanged_poll_does_nothing_else() -> None:
     result = await poll.measure(sizes=(1,), rounds=2)
 

@@ -63,7 +63,11 @@ def merged(
     kept: Sequence[Reading], new: Iterable[Reading], since: datetime
 ) -> tuple[Reading, ...]:
     """Add readings to a timeline; of those before `since` the last one is kept."""
-    whole = timeline([*kept, *new])
+    more = timeline(new)
+    if kept and more and more[0].at <= kept[-1].at:
+        whole = timeline([*kept, *more])
+    else:
+        whole = (*kept, *more)
     first = bisect_right(whole, since, key=attrgetter("at")) - 1
     return whole[max(first, 0) :]
 

@@ -96,6 +96,15 @@ def site_performances(
             )
 
 
+def chosen_sites(entry: ConfigEntry) -> frozenset[str]:
+    """Return the sites for which a method is chosen."""
+    return frozenset(
+        each.data[CONF_SITE_ID]
+        for each in entry.subentries.values()
+        if each.subentry_type == SUBENTRY
+    )
+
+
 def main_meters(site: Site | None) -> set[str]:
     """Return the meters that add up to the load of a site.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util.dt import async_get_time_zone, get_default_time_zone
@@ -41,7 +41,7 @@ from .encoding import (
 from .estimate import Estimate, estimate, outcome, shown, times_of
 from .follower import LoadFollower
 from .hourly import HOUR, async_add_to_statistics
-from .settings import LoadSource, SitePerformance, site_performances
+from .settings import LoadSource, SitePerformance, chosen_sites, site_performances
 
 EVERY: Final = timedelta(seconds=30)
 """Entities change at most so often."""
@@ -110,6 +110,8 @@ class PerformanceTracker:
         self._unsub_ticks: CALLBACK_TYPE | None = None
         self._at_work = False
         self._started = False
+        self._asked_of: Mapping[str, ConfigSubentry] = {}
+        self._site_ids = frozenset[str]()
         self._asked: dict[str, datetime] = {}
         self._history_asked: dict[str, datetime] = {}
         self._hour_asked: datetime | None = None
@@ -118,8 +120,11 @@ class PerformanceTracker:
 
     @property
     def site_ids(self) -> frozenset[str]:
-        """The sites for which a method is chosen."""
-        return frozenset(self._chosen())
+        """The sites for which a method is chosen; every entity asks, at every look."""
+        subentries = self._entry.subentries
+        if self._asked_of is not subentries:
+            self._asked_of, self._site_ids = subentries, chosen_sites(self._entry)
+        return self._site_ids
 
     def source_of(self, site_id: str) -> SitePerformance | None:
         """Return what is chosen of a site."""

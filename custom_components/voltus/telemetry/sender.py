@@ -165,9 +165,9 @@ class Telemetry:
     def is_late(self, meter_ids: Iterable[str]) -> bool:
         """Whether Voltus lacks what these meters measured some time ago."""
         now = self._conversation.now()
-        limit = LATE_CURTAILING if self._is_curtailing() else LATE
         known = filter(None, map(self.sent_until, meter_ids))
-        return any(now - each > limit for each in known)
+        behind = now - min(known, default=now)
+        return behind > LATE or (behind > LATE_CURTAILING and self._is_curtailing())
 
     def issues(self) -> list[Issue]:
         """Return what the operator has to know."""
