@@ -1,7 +1,7 @@
 """What a dispatch has brought: by hand, and where not all is known."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from hypothesis import given
@@ -21,6 +21,7 @@ from custom_components.voltus.metering.load import LoadInterval
 from custom_components.voltus.metering.performance import (
     Interval,
     Performance,
+    behind,
     performance,
     target_load,
 )
@@ -385,3 +386,38 @@ def test_a_result_is_what_is_measured_minute_by_minute(
     if commitment:
         reached = [minute for minute, kw in minutes.items() if kw <= 300 - commitment]
         assert done.reached_target is bool(reached)
+
+
+# Behind the target, by the minute
+
+
+@pytest.mark.parametrize(
+    ("kws", "expected"),
+    [
+        ([], None),
+        ([60], False),
+        ([62], False),  # 38 of 40 kW are 95 %
+        ([62.1], False),  # for one minute only
+        ([62.1, 62.1], True),
+        ([100, 100, 60], False),
+        ([100, 100, 60, 100], False),
+        ([100, 60, 100], False),
+        ([100, 100, 100], True),
+    ],
+)
+def test_behind_is_two_minutes_with_less_than_is_asked_for(
+    kws: list[float], expected: bool | None
+) -> None:
+    baseline = Baseline(Fixed(100), UTC, dict.fromkeys(SLOTS, 100.0))
+    rows = [
+        LoadInterval(at(minute), at(minute + 1), kw) for minute, kw in enumerate(kws)
+    ]
+    assert behind(baseline, 40, rows) is expected
+    assert behind(baseline, None, rows) is None
+
+
+def test_with_a_firm_level_behind_is_above_it() -> None:
+    baseline = Baseline(FirmLevel(50), UTC, {})
+    for kw, expected in ((52.4, False), (52.6, True)):
+        rows = [LoadInterval(at(m), at(m + 1), kw) for m in range(2)]
+        assert behind(baseline, None, rows) is expected

@@ -133,7 +133,11 @@ async def test_half_an_hour_after_the_end_it_is_told_once(
     assert site["minutes_to_full_drop"] == 2
     assert site["complete"] is True
     assert site["worst"]["load"] == pytest.approx(60 + 40 * 2 / 15, abs=0.001)
-    assert told["hash"] == measured.entry.runtime_data.records.of("d1")["hash"]
+    record = measured.entry.runtime_data.records.of("d1")
+    assert told["hash"] == record["hash"]
+    assert record["sites"][0]["target"] == [
+        [at(minute).isoformat(), 60.0] for minute in (10, 15, 30)
+    ]
     await pass_to(measured, 180, 60)
     assert len(evaluated) == 1
 
@@ -345,7 +349,7 @@ async def test_one_that_was_called_off_counts_until_then(
 async def test_of_two_that_overlap_each_has_its_own_result(
     measured: Harness, evaluated: list[dict[str, Any]]
 ) -> None:
-    second = wire_dispatch("d2", at(20), at(50), {"s1": 20.0})
+    second = wire_dispatch("d2", at(20), at(50), {"s1": 20.0, "s2": 5.0})
     measured.publish(HALF_AN_HOUR, second)
     await measured.poll()
     await pass_to(measured, 30)

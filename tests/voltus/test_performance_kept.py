@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
+from custom_components.voltus.certification.verdict import Curtailed
 from custom_components.voltus.metering.baseline import PRESETS, Baseline
 from custom_components.voltus.metering.intervals import Row
 from custom_components.voltus.metering.load import (
@@ -27,9 +28,9 @@ from custom_components.voltus.performance.encoding import (
     quarters_as_json,
     quarters_from_json,
 )
-from custom_components.voltus.records.report import result_in_words
+from custom_components.voltus.records.report import report, result_in_words
 from custom_components.voltus.records.season import season
-from tests.builders import NOON, at
+from tests.builders import NOON, at, dispatch
 
 from .harness import Harness
 from .test_performance import HALF_AN_HOUR, POWER, chosen, shown
@@ -107,6 +108,7 @@ def test_neither_order_nor_portions_of_minutes_matter(
     for some in (order[:split], order[split:]):
         apart.add_minutes({at(n): float(n) for n in some})
     assert (apart.minutes, apart.quarters) == (whole.minutes, whole.quarters)
+    assert whole.quarters == {at(0): 7, at(15): 22}
 
 
 def test_quarter_hours_fill_what_is_not_known_by_the_minute() -> None:
@@ -243,6 +245,9 @@ def test_a_season_leaves_out_drills_tests_and_what_was_cancelled() -> None:
     assert season(left_out) == []
     (row,) = season([*left_out, record()])
     assert row["dispatches"] == 1
+    assert (row["program"], row["site_id"]) == ("CAISO Operating Reserves", "kd1k")
+    (nameless,) = season([record(dispatch={"program": None})])
+    assert nameless["program"] == ""
 
 
 def test_a_season_is_honest_about_what_is_not_known() -> None:
@@ -264,3 +269,27 @@ def test_the_rate_of_a_month_counts_each_month_once() -> None:
     (row,) = season(records, rate_per_kw_month=2)
     assert row["money"] == pytest.approx(2 * 2 * 112.4)
     assert row["dispatches"] == 3
+
+
+# What loads did
+
+
+def test_what_loads_did_while_it_curtailed_and_came_back_belongs_to_it() -> None:
+    rows: list[dict[str, Any]] = [
+        {"announced": at(minute).isoformat(), "type": kind, "entity_id": f"e{minute}"}
+        for minute, kind in (
+            (-1, "load_down"),
+            (0, "load_down"),
+            (20, "ended"),
+            (140, "load_back"),
+            (151, "load_back"),
+        )
+    ]
+    acts = [
+        Curtailed("s1", at(0), ("d1",), at(20)),
+        Curtailed("s2", at(5), ("d1",), at(30)),
+        Curtailed("s3", at(-9), ("d2",), at(99)),
+    ]
+    content = report(dispatch("d1"), rows, acts, at(200), options={})
+    assert [row["entity_id"] for row in content["loads"]] == ["e0", "e140"]
+    assert report(dispatch("d3"), rows, acts, at(200), options={})["loads"] == []
