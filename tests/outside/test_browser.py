@@ -225,6 +225,12 @@ async def test_a_site_rehearses_from_its_card(
     await card.get_by_role("button", name="Cancel").click()
     await click("Stop drill")
     await expect(card.get_by_text("Nothing to do")).to_be_visible()
+    async with page.context.expect_page() as opened:
+        await click("Report")
+    report = await opened.value
+    await expect(report.get_by_role("heading", name="Drill")).to_be_visible()
+    await expect(report.get_by_text("opted out")).to_be_visible()
+    await report.close()
 
 
 async def test_a_dispatch_is_seen_and_sheds_loads(

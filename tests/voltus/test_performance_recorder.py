@@ -103,3 +103,16 @@ async def test_what_was_shown_before_a_crash_is_taken_from_the_recorder(
     assert load.quarters[at(0)] == pytest.approx(80)
     assert load.quarters[at(45)] == pytest.approx(90)
     assert shown(harness.hass, "load") == "90.0"
+
+
+async def test_the_minute_of_a_restart_is_known_as_a_whole(
+    recorder_mock: Recorder, harness: Harness
+) -> None:
+    show(harness.hass, POWER, 80)
+    await async_wait_recording_done(harness.hass)
+    map_meters(harness, chosen())
+    harness.freezer.move_to(at(10.75))
+    show(harness.hass, POWER, 40)
+    await harness.set_up()
+    await pass_to(harness, 11.5)
+    assert float(shown(harness.hass, "load")) == pytest.approx(70)

@@ -173,6 +173,12 @@ class LoadFollower:
             )
             found = (reading(state, counter=each.counts) for state in states)
             shown = merged((), filter(None, found), since - LONGEST)
+            if each.source in self._readings:
+                # The minute that it is now was shown in part before.
+                recent = until - LATE_READINGS - LONGEST
+                self._readings[each.source] = merged(
+                    shown, self._readings[each.source], recent
+                )
             parts.append(by_minute(rows_of(each, shown, MINUTE, since, until)))
         load.add_minutes(summed(parts))
 
