@@ -10,7 +10,7 @@ import pytest
 from demo import onboarding
 from sandbox.server import LocalVoltus
 
-from .harness import HILLTOP, RIVERSIDE, Home, dispatch, publish
+from .harness import RIVERSIDE, Home, dispatch, publish
 
 LOAD = "sensor.scripted_load"
 POWER = {"unit_of_measurement": "kW", "device_class": "power"}
@@ -27,14 +27,12 @@ async def show(home: Home, script: Script, kw: float) -> None:
     script.append((datetime.fromisoformat(answer["last_updated"]), kw))
 
 
-async def add(
-    home: Home, entry_id: str, kw: float, site_id: str, entity_id: str
-) -> None:
-    """Fill in the form *Add performance*: a fixed baseline, and a meter."""
+async def add(home: Home, entry_id: str, kw: float) -> None:
+    """Fill in the form *Add performance*: a fixed baseline, and the meter."""
     flows = "config/config_entries/subentries/flow"
     form = await home.api.request("POST", flows, {"handler": [entry_id, "performance"]})
-    chosen = {"source": "entity", "entity_id": entity_id, "method": "fixed"}
-    for step in ({"site_id": site_id, **chosen}, {"kw": kw}):
+    chosen = {"source": "entity", "entity_id": LOAD, "method": "fixed"}
+    for step in ({"site_id": RIVERSIDE, **chosen}, {"kw": kw}):
         form = await home.api.request("POST", f"{flows}/{form['flow_id']}", step)
     assert form["type"] == "create_entry"
 
@@ -72,7 +70,7 @@ async def test_every_number_of_the_report_is_that_of_a_calculation_by_hand(
 ) -> None:
     script: Script = []
     await show(home, script, 100)
-    await add(home, entry_id, 100, RIVERSIDE, LOAD)
+    await add(home, entry_id, kw=100)
     # The minute in which it starts is to be known as a whole.
     await asyncio.sleep(60 - datetime.now(UTC).second)
     publish(voltus, p3rf=dispatch({RIVERSIDE: 40.0}, starts_in=5, lasts=50))
@@ -118,50 +116,3 @@ async def test_every_number_of_the_report_is_that_of_a_calculation_by_hand(
         "sensor.riverside_cold_storage_reduced_energy_estimated",
         str(result["energy"]),
     )
-
-
-async def test_killed_in_the_middle_it_still_knows_the_load_of_before(
-    home: Home, entry_id: str, voltus: LocalVoltus
-) -> None:
-    meter = "sensor.riverside_total_power"
-    await onboarding.turn_loads_on(home.api)
-    begun, first = datetime.now(UTC), float(await home.state(meter))
-    await add(home, entry_id, 200, HILLTOP, meter)
-    await asyncio.sleep(60 - datetime.now(UTC).second)
-    publish(voltus, p4kl=dispatch({HILLTOP: 40.0}, starts_in=5, lasts=90))
-    await asyncio.sleep(15)
-    freezer = {"entity_id": "input_boolean.walk_in_freezer"}
-    await home.api.request("POST", "services/input_boolean/turn_off", freezer)
-    await asyncio.sleep(15)  # the recorder writes every five seconds
-    await home.kill()
-    await home.restart()
-
-    async def known() -> dict[str, Any]:
-        found = [
-            each
-            for each in (await report(home, entry_id, "p4kl"))["sites"]
-            if each["result"]["complete"]
-        ]
-        return found[0] if found else {}
-
-    site = await onboarding.until(known, 150, "waiting for the load of the dispatch")
-    content = await report(home, entry_id, "p4kl")
-    start, end = (
-        datetime.fromisoformat(content["dispatch"][name])
-        for name in ("start_time", "end_time")
-    )
-    shown = [
-        (datetime.fromisoformat(each["last_updated"]), float(each["state"]))
-        for each in await home.written(meter, begun)
-        if each["state"] not in ("unavailable", "unknown")
-    ]
-    unit = (await home.api.request("GET", f"states/{meter}"))["attributes"]
-    scale = 1000 if unit["unit_of_measurement"] == "W" else 1
-    script = [(at, kw / scale) for at, kw in [(begun, first), *shown]]
-    mean = by_minute(script, start, end) / (end - start).total_seconds()
-    assert site["result"]["reduction"] == pytest.approx(200 - mean, abs=0.5)
-    assert {row["type"] for row in content["changes"]} == {
-        "created",
-        "started",
-        "ended",
-    }

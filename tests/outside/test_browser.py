@@ -229,8 +229,9 @@ async def test_a_site_rehearses_from_its_card(
         await click("Report")
     report = await opened.value
     await expect(report.get_by_role("heading", name="Drill")).to_be_visible()
-    await expect(report.get_by_text("opted out")).to_be_visible()
+    await expect(report.get_by_text("opted_out").first).to_be_visible()
     await report.close()
+    await page.bring_to_front()
 
 
 async def test_a_dispatch_is_seen_and_sheds_loads(
@@ -239,7 +240,7 @@ async def test_a_dispatch_is_seen_and_sheds_loads(
     async with home.signed_in() as api:
         await onboarding.add_automations(api, await onboarding.entities(api, entry_id))
         await onboarding.turn_loads_on(api)
-    coming = dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=60)
+    coming = dispatch({RIVERSIDE: 110, HILLTOP: 60}, starts_in=12, lasts=90)
     publish(voltus, k3x9=coming)
 
     await expect(page.get_by_text("A dispatch is coming")).to_have_count(2)
@@ -297,7 +298,7 @@ async def test_the_device_of_a_site_shows_what_is_asked(
 
 
 async def test_the_loads_run_again_when_it_is_over(home: Home) -> None:
-    await home.until_state("binary_sensor.hilltop_workshop_curtail", "off", 90)
+    await home.until_state("binary_sensor.hilltop_workshop_curtail", "off", 120)
     await home.until_state("input_boolean.ev_chargers", "on")
     await home.until_state("switch.pump", "on")
 
