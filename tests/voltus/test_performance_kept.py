@@ -30,7 +30,7 @@ from custom_components.voltus.performance.encoding import (
 )
 from custom_components.voltus.records.report import report, result_in_words
 from custom_components.voltus.records.season import season
-from tests.builders import NOON, at, dispatch
+from tests.builders import NOON, at, dispatch, wire_dispatch
 
 from .harness import Harness
 from .test_performance import HALF_AN_HOUR, POWER, chosen, shown
@@ -203,6 +203,23 @@ async def test_what_a_crash_left_untold_is_told_at_the_next_start(
     await harness.hass.config_entries.async_reload("account")
     await pass_to(harness, 78, 60)
     assert told == ["d1", "d1"]
+
+
+async def test_what_is_kept_no_more_is_not_put_on_record_again(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.voltus.records.keeper.MOST_RECORDS", 2)
+    harness.publish(
+        *(wire_dispatch(f"d{n}", at(10 * n), at(10 * n + 5)) for n in (1, 2, 3))
+    )
+    await harness.set_up()
+    await pass_to(harness, 70, 60)
+    kept = harness.entry.runtime_data.records
+    records = kept.records
+    assert [each["dispatch"]["id"] for each in records] == ["d2", "d3"]
+    await pass_to(harness, 75, 60)
+    assert kept.records is records
+    assert kept.of("d1") is None
 
 
 # In words, and over a season

@@ -1,7 +1,7 @@
 """Keeps a record of each dispatch that is over, and tells what came of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -23,7 +23,7 @@ from ..performance.tracker import PerformanceTracker
 from ..remembering.encoding import typed
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
 from ..remembering.log import Log
-from .report import FINAL_AFTER, Record, hash_of, over_at, report, sealed
+from .report import FINAL_AFTER, Record, over_at, report, sealed
 
 EVENT_EVALUATED: Final = f"{DOMAIN}_dispatch_{RecordEvent.EVALUATED}"
 EVERY: Final = timedelta(minutes=1)
@@ -70,11 +70,13 @@ class RecordKeeper:
         self._unsaved = False
         self._told = ""
         self.records: Sequence[Record] = ()
+        self.latest: Mapping[str, Record] = {}
 
     async def async_start(self) -> None:
         """Take up the records, and put on record what has been over since."""
         kept = await async_load_or_set_aside(self._store, _records)
-        self.records, self._told = kept or ((), "")
+        records, self._told = kept or ((), "")
+        self._keep(records)
         self._unsub = async_track_time_interval(self._hass, self._on_tick, EVERY)
         self._in_background()
 
@@ -87,10 +89,12 @@ class RecordKeeper:
 
     def of(self, dispatch_id: str) -> Record | None:
         """Return the last record of a dispatch."""
-        found = (
-            r for r in reversed(self.records) if r["dispatch"]["id"] == dispatch_id
-        )
-        return next(found, None)
+        return self.latest.get(dispatch_id)
+
+    def _keep(self, records: Sequence[Record]) -> None:
+        """Keep the last of these, and find the `latest` of each dispatch quickly."""
+        self.records = records[-MOST_RECORDS:]
+        self.latest = {each["dispatch"]["id"]: each for each in self.records}
 
     async def async_report(self, dispatch_id: str) -> Record | None:
         """Return what is on record of a dispatch, or what is known of it by now."""
@@ -129,7 +133,7 @@ class RecordKeeper:
     async def _see_to(self, dispatch: Dispatch, now: datetime) -> None:
         """Put a dispatch on record once it is time, and again when late data are in."""
         record, over = self.of(dispatch.id), over_at(dispatch)
-        if record is None and now >= over + FINAL_AFTER:
+        if record is None and now >= over + FINAL_AFTER and not self._is_too_old(over):
             await self._put_on_record(dispatch, now, 1)
         elif (
             record
@@ -139,13 +143,18 @@ class RecordKeeper:
         ):
             await self._put_on_record(dispatch, now, 2)
 
+    def _is_too_old(self, over: datetime) -> bool:
+        """Whether a record would be the next to go: it was kept, and is not any more."""
+        full = len(self.records) == MOST_RECORDS
+        return full and over <= parse_time(self.records[0]["over"])
+
     async def _put_on_record(
         self, dispatch: Dispatch, now: datetime, revision: int
     ) -> None:
         await self._performance.async_ask_again(dispatch)
         before = self.records[-1]["hash"] if self.records else ""
         record = sealed(await self._report(dispatch), before, revision)
-        self.records = (*self.records, record)[-MOST_RECORDS:]
+        self._keep((*self.records, record))
         await self._save()
         await self._tell(record, now)
         if revision == 2 or not any(
@@ -242,5 +251,4 @@ def _records(content: dict[str, Any]) -> tuple[tuple[Record, ...], str]:
         typed(int, each["revision"])
         typed(list, each["sites"])
         parse_time(each["over"])
-        hash_of(each)
     return tuple(records), typed(str, content["told"])

@@ -87,10 +87,9 @@ async def get_season(
 ) -> ServiceResponse:
     """Return what the records of a season come to, by program and site; an estimate."""
     within = _period(start, end)
-    last = {each["dispatch"]["id"]: each for each in account.records.records}
     chosen = [
         each
-        for each in last.values()
+        for each in account.records.latest.values()
         if within(parse_time(each["dispatch"]["start_time"]), parse_time(each["over"]))
     ]
     rows = season(
