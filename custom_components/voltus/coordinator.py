@@ -58,7 +58,7 @@ from .const import DOMAIN, LOGGER
 from .loads.notices import LOAD_TOLD
 from .performance.tracker import PerformanceTracker
 from .records.keeper import RecordKeeper
-from .remembering.log import Log
+from .remembering.log import Log, load_row
 from .remembering.memory import Memory
 from .remembering.persistence import Persistence
 from .telemetry.sender import Telemetry
@@ -558,15 +558,7 @@ class VoltusCoordinator(DataUpdateCoordinator[Look]):
     def _async_log_load(self, come_to: str, entity_id: str, scopes: list[str]) -> None:
         """Log what a load has come to: it belongs to the record of a dispatch."""
         now = self.now()
-        self.async_log(
-            {
-                "announced": now.isoformat(),
-                "type": come_to,
-                "entity_id": entity_id,
-                "scopes": [*scopes],
-            },
-            now,
-        )
+        self.async_log(load_row(come_to, entity_id, scopes, now), now)
 
     async def _async_stop(self, _event: Event) -> None:
         await self._stop_measuring()

@@ -221,7 +221,18 @@ class ActiveDispatchesSensor(VoltusEntity, SensorEntity):
         )
 
 
-class SentUntilSensor(VoltusEntity, SensorEntity):
+class TelemetrySensor(VoltusEntity, SensorEntity):
+    """A value that changes with the rounds of sending, and with nothing else."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow each round of sending."""
+        await super().async_added_to_hass()
+        listen = self.coordinator.telemetry.async_add_listener
+        self.async_on_remove(listen(self.async_write_ha_state))
+
+
+class SentUntilSensor(TelemetrySensor):
     """Until when Voltus has everything that the meters of a site measured."""
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
@@ -232,13 +243,6 @@ class SentUntilSensor(VoltusEntity, SensorEntity):
         """Belong to a site."""
         super().__init__(coordinator, "telemetry_sent_until", site_id)
 
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow each round of sending: nothing else of the account changes with it."""
-        await super().async_added_to_hass()
-        listen = self.coordinator.telemetry.async_add_listener
-        self.async_on_remove(listen(self.async_write_ha_state))
-
     @property
     @override
     def native_value(self) -> datetime | None:
@@ -248,7 +252,7 @@ class SentUntilSensor(VoltusEntity, SensorEntity):
         return min(known, default=None)
 
 
-class ControllableLoadSensor(VoltusEntity, SensorEntity):
+class ControllableLoadSensor(TelemetrySensor):
     """How much of a site can be curtailed right now, as Voltus is told."""
 
     _attr_device_class = SensorDeviceClass.POWER
@@ -259,13 +263,6 @@ class ControllableLoadSensor(VoltusEntity, SensorEntity):
     def __init__(self, coordinator: VoltusCoordinator, site_id: str) -> None:
         """Belong to a site."""
         super().__init__(coordinator, "controllable_load", site_id)
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Follow each round of sending."""
-        await super().async_added_to_hass()
-        listen = self.coordinator.telemetry.async_add_listener
-        self.async_on_remove(listen(self.async_write_ha_state))
 
     @property
     @override

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 import pytest
 
 from custom_components.voltus.aiovoltus.models import Meter, Site
-from custom_components.voltus.aiovoltus.telemetry import TelemetryRow
+from custom_components.voltus.aiovoltus.telemetry import (
+    MOST_POINTS,
+    TelemetryRow,
+    asked,
+)
 from custom_components.voltus.telemetry.agreement import (
     DAY,
     HOUR,
-    MOST_POINTS,
     Difference,
     Sent,
     as_stored,
-    asked,
     day_before,
     from_stored,
     largest_difference,
@@ -135,7 +137,7 @@ def test_no_more_is_asked_for_than_voltus_gives(sizes: list[int]) -> None:
         for n, size in enumerate(sizes)
     ]
     hours = dict.fromkeys((site.id for site in sites), 0)
-    for site_ids, start, end in asked(sites, MIDNIGHT):
+    for site_ids, start, end in asked(sites, MIDNIGHT, MIDNIGHT + DAY, HOUR):
         assert len(site_ids) <= 10
         for site_id in site_ids:
             count = (end - start) // HOUR

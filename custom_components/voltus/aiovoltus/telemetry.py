@@ -17,12 +17,14 @@ from struct import Struct
 from typing import Final, Protocol, TypeGuard, final
 
 from .errors import VoltusFormatError
-from .models import Json, as_object, iso, parse_time
+from .models import Json, Site, as_object, iso, parse_time
 
 MOST_ROWS: Final = 2000
 """Of one request; Voltus advises no more than 2,048."""
 MOST_SITES: Final = 10
 """Whose load Voltus gives in one answer."""
+MOST_POINTS: Final = 10_000
+"""That Voltus gives of a site at once."""
 GRID: Final = timedelta(seconds=30)
 """On which the times of intervals lie, since the epoch."""
 KEPT: Final = timedelta(hours=24)
@@ -335,6 +337,20 @@ def parts(
         tuple(each for each in rows if each.timestamp < middle),
         tuple(each for each in rows if each.timestamp >= middle),
     ]
+
+
+def asked(
+    sites: Iterable[Site], start: datetime, end: datetime, interval: timedelta
+) -> Iterator[tuple[Sequence[str], datetime, datetime]]:
+    """Yield of which sites to ask from when until when, to be given all of this time."""
+    for some in batched(sites, MOST_SITES, strict=False):
+        most = max(len(each.meters) for each in some)
+        length = max(1, MOST_POINTS // max(1, most)) * interval
+        since = start
+        while since < end:
+            until = min(since + length, end)
+            yield [each.id for each in some], since, until
+            since = until
 
 
 def on_grid(instant: datetime) -> datetime:

@@ -1,7 +1,8 @@
 """The conversation with Voltus: who asks, when to wait, and what an answer teaches."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from random import random
 from typing import Final, Protocol
@@ -216,36 +217,34 @@ class Conversation:
         self.requests += 1
         asked = self.requests
         try:
-            item = await self.client.dispatch(dispatch_id)
+            with self._keeping_pauses():
+                item = await self.client.dispatch(dispatch_id)
         except VoltusNotFoundError:
             return False
-        except VoltusError as err:
-            self._slow_down(err)
-            raise
         return self._found(item, dispatch_id, asked, Source.PUSH)
 
     async def send_telemetry(self, rows: Sequence[TelemetryRow]) -> None:
         """Give Voltus what meters have measured. Raises VoltusError."""
-        try:
+        with self._keeping_pauses():
             await self.client.send_telemetry(rows)
-        except VoltusError as err:
-            self._slow_down(err)
-            raise
 
     async def send_controllable_load(self, rows: Sequence[ControllableLoadRow]) -> None:
         """Tell Voltus how much of sites can be curtailed. Raises VoltusError."""
-        try:
+        with self._keeping_pauses():
             await self.client.send_controllable_load(rows)
-        except VoltusError as err:
-            self._slow_down(err)
-            raise
 
     async def telemetry_kw(
         self, site_ids: Sequence[str], start: datetime, end: datetime, interval: int
     ) -> Load:
         """Return the load that Voltus has of sites. Raises VoltusError."""
-        try:
+        with self._keeping_pauses():
             return await self.client.telemetry_kw(site_ids, start, end, interval)
+
+    @contextmanager
+    def _keeping_pauses(self) -> Iterator[None]:
+        """Ask something of Voltus that is no poll: a pause it asks for is kept by all."""
+        try:
+            yield
         except VoltusError as err:
             self._slow_down(err)
             raise

@@ -366,12 +366,13 @@ def _known(history: History, start: datetime, end: datetime) -> dict[datetime, f
     """Return what is known of the quarter hours in `[start, end)`."""
     return {
         instant: history[instant]
-        for instant in _quarter_hours(start, end)
+        for instant in quarters_between(start, end)
         if isfinite(history.get(instant, nan))
     }
 
 
-def _quarter_hours(start: datetime, end: datetime) -> Iterator[datetime]:
+def quarters_between(start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the beginnings of the quarter hours that touch `[start, end)`."""
     instant = quarter_hour(start)
     while instant < end:
         yield instant
@@ -390,7 +391,7 @@ def _slots_of(times: DispatchTimes, zone: tzinfo) -> frozenset[time]:
     tomorrow = times.start.astimezone(zone).date() + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
     end = min(times.end or midnight, times.start + timedelta(days=1))
-    instants = (times.start, *_quarter_hours(times.start, end))
+    instants = (times.start, *quarters_between(times.start, end))
     return frozenset(wall_clock(instant, zone) for instant in instants)
 
 

@@ -11,7 +11,7 @@ from ..metering.baseline import (
     Baseline,
     DispatchTimes,
     Profile,
-    quarter_hour,
+    quarters_between,
     wall_clock,
 )
 from ..metering.load import MINUTE, SiteLoad
@@ -175,7 +175,7 @@ def outcome(
                 max(instant, times.start).isoformat(),
                 _rounded(target_load(baseline, commitment, instant)),
             ]
-            for instant in _quarter_hours(times.start, end)
+            for instant in quarters_between(times.start, end)
         ],
     }
 
@@ -199,7 +199,7 @@ def baseline_as_json(
     baseline: Baseline, begins: datetime, ends: datetime
 ) -> dict[str, Any]:
     """Return a baseline in this time, and what it was calculated from, as JSON."""
-    instants = list(_quarter_hours(begins, ends))
+    instants = list(quarters_between(begins, ends))
     slots = {wall_clock(each, baseline.zone) for each in instants}
     return {
         "kw": [
@@ -237,11 +237,6 @@ def _interval_as_json(interval: Interval | None) -> dict[str, Json] | None:
         "baseline": _rounded(interval.baseline),
         "target": _rounded(interval.target),
     }
-
-
-def _quarter_hours(start: datetime, end: datetime) -> list[datetime]:
-    first, step = quarter_hour(start), timedelta(minutes=15)
-    return [first + n * step for n in range(max(0, -((first - end) // step)))]
 
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:

@@ -14,13 +14,13 @@ from homeassistant.core import (
 from homeassistant.helpers.event import async_track_state_change_event
 
 from ..aiovoltus.models import Site
-from ..aiovoltus.telemetry import Load, LoadRow
+from ..aiovoltus.telemetry import Load, LoadRow, asked
 from ..asking.conversation import Conversation
 from ..metering.baseline import QUARTER_HOUR
 from ..metering.intervals import LONGEST, Reading, Row, aligned, merged
 from ..metering.load import MINUTE, Minutes, SiteLoad, by_minute, summed
-from ..telemetry.history import SLICE, async_states
-from ..telemetry.meters import MappedMeter, reading, rows_of
+from ..telemetry.history import SLICE, async_readings
+from ..telemetry.meters import reading, rows_of
 from .hourly import async_hourly
 from .settings import SitePerformance, main_meters
 
@@ -30,8 +30,6 @@ LATE_READINGS: Final = 2 * LONGEST
 """How long what a counter shows may still change the load of a minute."""
 REBUILT: Final = timedelta(days=7)
 """How far back the recorder is asked for states."""
-MOST_POINTS: Final = 10_000
-"""Of a site, that Voltus gives in one answer."""
 
 
 class LoadFollower:
@@ -41,6 +39,7 @@ class LoadFollower:
         """Follow nothing yet."""
         self._hass = hass
         self._conversation = conversation
+        self._counts: Mapping[str, bool] = {}
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._unsub_states: CALLBACK_TYPE | None = None
         self.sites: Mapping[str, SitePerformance] = {}
@@ -52,12 +51,13 @@ class LoadFollower:
         self.stop()
         self.sites = sites
         self.loads = {i: self.loads.get(i, SiteLoad()) for i in sites}
-        entity_ids = {each.source for each in self._parts()}
-        self._readings = {e: self._readings.get(e, ()) for e in entity_ids}
-        for entity_id in entity_ids:
+        parts = [part for site in sites.values() for part in site.measured_by]
+        self._counts = {part.source: part.counts for part in parts}
+        self._readings = {e: self._readings.get(e, ()) for e in self._counts}
+        for entity_id in self._counts:
             self._read(entity_id)
         self._unsub_states = async_track_state_change_event(
-            self._hass, [*entity_ids], self._on_state
+            self._hass, [*self._counts], self._on_state
         )
 
     @callback
@@ -108,15 +108,12 @@ class LoadFollower:
 
         Raises VoltusError.
         """
-        most = max((len(known[i].meters) for i in site_ids if i in known), default=1)
-        span = length * (MOST_POINTS // max(1, most))
-        while since < until:
-            end = min(since + span, until)
+        sites = [known[each] for each in site_ids if each in known]
+        for some, start, end in asked(sites, since, until, length):
             found = await self._conversation.telemetry_kw(
-                site_ids, since, end, int(length.total_seconds())
+                some, start, end, int(length.total_seconds())
             )
             self._take_in(found, known, length)
-            since = end
 
     def hourly(
         self, found: Load, known: Mapping[str, Site]
@@ -146,33 +143,29 @@ class LoadFollower:
             else:
                 load.add_minutes(summed([*map(_minutes, parts)]))
 
-    def _parts(self) -> Iterable[MappedMeter]:
-        return (part for site in self.sites.values() for part in site.measured_by)
-
     @callback
     def _on_state(self, event: Event[EventStateChangedData]) -> None:
         self._read(event.data["entity_id"])
 
     def _read(self, entity_id: str) -> None:
         state = self._hass.states.get(entity_id)
-        for part in self._parts():
-            if part.source == entity_id and (
-                found := reading(state, counter=part.counts)
-            ):
-                since = self._conversation.now() - LATE_READINGS - LONGEST
-                before = self._readings.get(entity_id, ())
-                self._readings[entity_id] = merged(before, [found], since)
+        if found := reading(state, counter=self._counts[entity_id]):
+            since = self._conversation.now() - LATE_READINGS - LONGEST
+            before = self._readings[entity_id]
+            self._readings[entity_id] = merged(before, [found], since)
 
     async def _recall(
         self, site: SitePerformance, load: SiteLoad, since: datetime, until: datetime
     ) -> None:
         parts = []
         for each in site.measured_by:
-            states = await async_states(
-                self._hass, each.source, since - LONGEST, until + LONGEST
+            shown = await async_readings(
+                self._hass,
+                each.source,
+                since - LONGEST,
+                until + LONGEST,
+                counter=each.counts,
             )
-            found = (reading(state, counter=each.counts) for state in states)
-            shown = merged((), filter(None, found), since - LONGEST)
             if each.source in self._readings:
                 # The minute that it is now was shown in part before.
                 recent = until - LATE_READINGS - LONGEST

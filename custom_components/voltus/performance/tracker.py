@@ -11,7 +11,7 @@ from homeassistant.util.dt import async_get_time_zone, get_default_time_zone
 
 from ..account.loop_share import LoopShare
 from ..aiovoltus.errors import VoltusError
-from ..aiovoltus.models import Dispatch, Site, Snapshot
+from ..aiovoltus.models import Dispatch, Site
 from ..aiovoltus.schedule import Look
 from ..asking.conversation import Conversation
 from ..certification.verdict import curtailments
@@ -60,10 +60,6 @@ LONGEST_GAP: Final = timedelta(hours=26)
 
 class Account(Protocol):
     """What is known of an account."""
-
-    @property
-    def known(self) -> Snapshot:
-        """The dispatches that are known."""
 
     @property
     def data(self) -> Look:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -13,16 +13,15 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..account.cause import dispatch_context
 from ..account.devices import device_id
 from ..aiovoltus.models import Dispatch, Json, parse_time
-from ..aiovoltus.schedule import Look, status
+from ..aiovoltus.schedule import status
 from ..announcing.announcer import TOLD, RecordEvent
 from ..certification.verdict import curtailments
 from ..const import DOMAIN, LOGGER
 from ..performance.estimate import times_of
 from ..performance.settings import LoadSource
-from ..performance.tracker import PerformanceTracker
+from ..performance.tracker import Account, PerformanceTracker
 from ..remembering.encoding import typed
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
-from ..remembering.log import Log
 from .report import FINAL_AFTER, Record, over_at, report, sealed
 
 EVENT_EVALUATED: Final = f"{DOMAIN}_dispatch_{RecordEvent.EVALUATED}"
@@ -32,21 +31,6 @@ LATE_DATA: Final = timedelta(hours=24)
 """After the end, when Voltus has what its own meters have sent late."""
 NEWS: Final = timedelta(hours=48)
 """What has been over for longer is put on record without telling anybody."""
-
-
-class Account(Protocol):
-    """What is known of an account."""
-
-    @property
-    def data(self) -> Look:
-        """What holds now."""
-
-    @property
-    def log(self) -> Log:
-        """What was announced."""
-
-    def now(self) -> datetime:
-        """Return the time by which everything is judged."""
 
 
 class RecordKeeper:

@@ -113,10 +113,13 @@ def _loads(
     begin = min(each.on for each in acts).isoformat()
     end = (max(each.off or now for each in acts) + LOADS_AFTER).isoformat()
     return (
-        row
-        for row in rows
-        if str(row["type"]).startswith("load_") and begin <= str(row["announced"]) < end
+        row for row in rows if is_of_load(row) and begin <= str(row["announced"]) < end
     )
+
+
+def is_of_load(row: Row) -> bool:
+    """Whether a row of the log says what a load has come to."""
+    return str(row["type"]).startswith("load_")
 
 
 def result_in_words(site: Mapping[str, Any]) -> str:

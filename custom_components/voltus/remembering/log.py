@@ -209,6 +209,18 @@ def curtailment_row(
     }
 
 
+def load_row(
+    come_to: str, entity_id: str, scopes: Iterable[str], now: datetime
+) -> dict[str, Json]:
+    """Return the row of what a load has come to, such as `load_down`."""
+    return {
+        "announced": now.isoformat(),
+        "type": come_to,
+        "entity_id": entity_id,
+        "scopes": [*scopes],
+    }
+
+
 def said_row(
     data: Mapping[str, Json], act: OperatorAct, site_ids: Iterable[str], now: datetime
 ) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from ..aiovoltus.schedule import status as status_of
 from ..certification.actions import check_sites
 from ..certification.verdict import Curtailed, curtailments, verdicts
 from ..coordinator import VoltusCoordinator
+from ..records.report import is_of_load
 from ..records.season import season
 
 
@@ -60,7 +61,7 @@ async def get_log(
             row
             for row in rows
             if dispatch_id is None
-            and str(row["type"]).startswith("load_")
+            and is_of_load(row)
             and within(announced := parse_time(row["announced"]), announced)
         ],
         "curtailments": [

@@ -4,19 +4,17 @@ What was sent is kept as the half minutes of each hour that Voltus has taken and
 of their kW: a row that is sent again counts once. Nothing here reads a clock.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import batched
 from typing import Any, Final, final
 
-from ..aiovoltus.models import Site, parse_time
-from ..aiovoltus.telemetry import GRID, MOST_SITES, TelemetryRow
+from ..aiovoltus.models import parse_time
+from ..aiovoltus.telemetry import GRID, TelemetryRow
+from ..metering.intervals import aligned
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-MOST_POINTS: Final = 10_000
-"""That Voltus gives of a site at once."""
 SHARE: Final = 0.02
 LEAST_KW: Final = 0.1
 """A difference counts if it is more than this and more than the share of what was sent."""
@@ -87,7 +85,7 @@ class Difference:
 
 def day_before(now: datetime) -> datetime:
     """Return the beginning of yesterday, in UTC."""
-    return now - (now - _EPOCH) % DAY - DAY
+    return aligned(now, DAY) - DAY
 
 
 def largest_difference(
@@ -104,20 +102,6 @@ def largest_difference(
         and abs(other - kw) > max(LEAST_KW, SHARE * abs(kw))
     ]
     return max(differences, key=lambda each: abs(each.found - each.sent), default=None)
-
-
-def asked(
-    sites: Iterable[Site], day: datetime
-) -> Iterator[tuple[Sequence[str], datetime, datetime]]:
-    """Yield of which sites to ask from when until when, to be given all of a day."""
-    for some in batched(sites, MOST_SITES, strict=False):
-        most = max(len(each.meters) for each in some)
-        length = min(DAY, max(1, MOST_POINTS // max(1, most)) * HOUR)
-        start = day
-        while start < day + DAY:
-            end = min(start + length, day + DAY)
-            yield [each.id for each in some], start, end
-            start = end
 
 
 def _bits(row: TelemetryRow) -> Iterator[tuple[datetime, int]]:

@@ -23,9 +23,9 @@ from homeassistant.util.dt import utcnow
 import voluptuous as vol
 
 from ..aiovoltus.models import Meter, Site
-from ..metering.intervals import Reading, timeline
+from ..metering.intervals import Reading
 from .dashboard import async_suggestion
-from .history import async_states
+from .history import async_readings
 from .meters import (
     CONF_CHARGE,
     CONF_COUNTS,
@@ -198,9 +198,7 @@ class MeterFlow(ConfigSubentryFlow):
         """Return what the recorder has of a counter."""
         now = utcnow()
         entity_id = self._chosen[CONF_SOURCE]
-        states = await async_states(self.hass, entity_id, now - LAST, now)
-        found = (reading(each, counter=True) for each in states)
-        return timeline(filter(None, found))
+        return await async_readings(self.hass, entity_id, now - LAST, now, counter=True)
 
     async def _suggestion(self) -> dict[str, Any]:
         """Return what the energy dashboard says measures this, unless it is mapped."""

@@ -6,11 +6,27 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant, State
 
+from ..metering.intervals import Reading, timeline
+from .meters import reading
+
 SLICE: Final = timedelta(hours=6)
 """So much is asked for at once, so that nobody else waits long for the recorder."""
 
 
-async def async_states(
+async def async_readings(
+    hass: HomeAssistant,
+    entity_id: str,
+    since: datetime,
+    until: datetime,
+    *,
+    counter: bool,
+) -> tuple[Reading, ...]:
+    """Return what an entity showed, in kW, or of a counter or a charge in kWh."""
+    states = await _async_states(hass, entity_id, since, until)
+    return timeline(filter(None, (reading(each, counter=counter) for each in states)))
+
+
+async def _async_states(
     hass: HomeAssistant, entity_id: str, since: datetime, until: datetime
 ) -> list[State]:
     """Return the states of an entity, the one at the beginning included."""

@@ -10,15 +10,15 @@ from homeassistant.util.dt import as_local
 from ..account.issues import Issue, names, plain
 from ..aiovoltus.errors import VoltusError
 from ..aiovoltus.models import Site
-from ..aiovoltus.telemetry import TelemetryRow
+from ..aiovoltus.telemetry import TelemetryRow, asked
 from ..asking.conversation import Conversation
 from ..const import LOGGER
 from .agreement import (
+    DAY,
     HOUR,
     Difference,
     Sent,
     as_stored,
-    asked,
     day_before,
     from_stored,
     largest_difference,
@@ -95,7 +95,7 @@ class SelfCheck:
             if any(meter.id in sent for meter in site.meters)
         ]
         found = defaultdict[str, dict[datetime, float | None]](dict)
-        for site_ids, start, end in asked(concerned, day):
+        for site_ids, start, end in asked(concerned, day, day + DAY, HOUR):
             load = await self._conversation.telemetry_kw(site_ids, start, end, 3600)
             for meters in load.values():
                 for meter_id, rows in meters.items():

@@ -44,11 +44,10 @@ from ..metering.intervals import (
     aligned,
     last_values,
     merged,
-    timeline,
 )
 from ..remembering.files import CheckedStore, NotWrittenError, async_load_or_set_aside
 from .controllable import ControllableLoad, controllable_loads
-from .history import SLICE, async_states
+from .history import SLICE, async_readings
 from .meters import MappedMeter, mapped_meters, reading, rows_of
 from .self_check import SelfCheck
 
@@ -324,9 +323,9 @@ class Telemetry:
     ) -> tuple[Reading, ...]:
         counter = meter.counts or entity_id == meter.charge
         end = min(until + LONGEST, self._conversation.now())
-        states = await async_states(self._hass, entity_id, since - LONGEST, end)
-        found = (reading(state, counter=counter) for state in states)
-        return timeline(filter(None, found))
+        return await async_readings(
+            self._hass, entity_id, since - LONGEST, end, counter=counter
+        )
 
     @callback
     def _on_tick(self, now: datetime) -> None:
