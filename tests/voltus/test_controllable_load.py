@@ -4,7 +4,6 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.helpers import entity_registry as er
-import pytest
 
 from sandbox.faults import Faults
 from tests.builders import NOON, at, wire_dispatch
@@ -25,11 +24,6 @@ __all__ = ["metered"]
 
 SHOWN = "sensor.site_s1_controllable_load"
 LOADS = [{"entity_id": "switch.one", "kw": 40}, {"entity_id": "climate.two", "kw": 2.5}]
-
-
-@pytest.fixture(autouse=True)
-def _no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custom_components.voltus.telemetry.sender.random", lambda: 0.0)
 
 
 def controllable(**data: Any) -> ConfigSubentryData:

@@ -14,9 +14,16 @@ from custom_components.voltus.logbook import async_describe_events
 from custom_components.voltus.records.report import hash_of
 from tests.builders import NOON, at, wire_dispatch
 
-from .harness import KEY, Harness
+from .harness import Harness
 from .test_services import call
-from .test_telemetry import map_meters, mapping, pass_to, show
+from .test_telemetry import (
+    METERS,
+    map_meters,
+    mapping,
+    pass_to,
+    set_meters,
+    show,
+)
 
 POWER = "sensor.power"
 LOAD = "sensor.site_s1_load"
@@ -72,6 +79,13 @@ async def measured(harness: Harness) -> Harness:
     map_meters(harness, chosen())
     await harness.set_up()
     return harness
+
+
+async def evaluate(measured: Harness) -> None:
+    """Have the site draw 60 kW from 12:12 on, until what came of it was told."""
+    await pass_to(measured, 12)
+    show(measured.hass, POWER, 60)
+    await pass_to(measured, 75, 60)
 
 
 async def test_without_a_choice_there_are_no_estimates(harness: Harness) -> None:
@@ -189,10 +203,7 @@ async def test_it_outlives_a_restart_in_the_middle(
 
 async def test_the_mapped_meters_of_a_site_add_up(harness: Harness) -> None:
     hass = harness.hass
-    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
-        {"id": "main", "name": "Main meter", "asset_type": "load"},
-        {"id": "solar", "name": "Solar", "asset_type": "generator"},
-    ]
+    set_meters(harness, METERS[:2])
     show(hass, POWER, 100)
     show(hass, "sensor.solar", 30_000, "W")
     map_meters(
@@ -210,9 +221,7 @@ async def test_what_voltus_has_measured_is_asked_of_it(
     harness: Harness, evaluated: list[dict[str, Any]]
 ) -> None:
     hass = harness.hass
-    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
-        {"id": "main", "name": "Main meter", "asset_type": "load"},
-    ]
+    set_meters(harness, METERS[:1])
     harness.publish(HALF_AN_HOUR)
     map_meters(harness, chosen(source="voltus", method="caiso_10_of_10"))
     await harness.set_up()
@@ -243,9 +252,7 @@ async def test_it_goes_with_the_choice(measured: Harness) -> None:
 
 
 async def test_a_season_is_added_up_by_program_and_site(measured: Harness) -> None:
-    await pass_to(measured, 12)
-    show(measured.hass, POWER, 60)
-    await pass_to(measured, 75, 60)
+    await evaluate(measured)
     answer = await call(
         measured.hass, "get_season", rate_per_kwh=2, rate_per_kw_month=3
     )
@@ -280,9 +287,7 @@ async def test_what_loads_come_to_is_on_record(measured: Harness) -> None:
 async def test_the_result_is_a_sentence_in_the_logbook(
     measured: Harness, evaluated: list[dict[str, Any]]
 ) -> None:
-    await pass_to(measured, 12)
-    show(measured.hass, POWER, 60)
-    await pass_to(measured, 75, 60)
+    await evaluate(measured)
     handlers: dict[str, Any] = {}
     async_describe_events(
         measured.hass, lambda _, kind, each: handlers.update({kind: each})
@@ -408,9 +413,7 @@ async def test_a_drill_is_on_record_as_one(
 async def test_a_later_dispatch_of_the_day_keeps_the_baseline_of_the_first(
     harness: Harness,
 ) -> None:
-    harness.voltus.accounts[KEY].sites[0]["meters"] = [  # type: ignore[index]
-        {"id": "main", "name": "Main meter", "asset_type": "load"},
-    ]
+    set_meters(harness, METERS[:1])
     # The first lowers the load by which the second would be adjusted.
     first = wire_dispatch("d1", at(10), at(130), {"s1": 100.0})
     second = wire_dispatch("d2", at(240), at(270), {"s1": 100.0})

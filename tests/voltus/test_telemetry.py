@@ -1,5 +1,6 @@
 """What meters of Home Assistant measure reaches Voltus, once and right."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.voltus.metering.intervals import Reading
 from custom_components.voltus.telemetry.meters import mean_kw, shortest_fine
 from sandbox.faults import Faults
+from sandbox.wire import Wire
 from tests.builders import NOON, at, wire_dispatch
 
 from .harness import KEY, Harness
@@ -27,16 +29,17 @@ POWER, COUNTER, CHARGE = "sensor.power", "sensor.counter", "sensor.charge"
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(autouse=True)
-def _no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custom_components.voltus.telemetry.sender.random", lambda: 0.0)
-
-
 @pytest.fixture
-async def metered(harness: Harness) -> Harness:
-    """Site s1 has three meters."""
-    harness.voltus.accounts[KEY].sites[0]["meters"] = METERS  # type: ignore[index]
+async def metered(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    """Site s1 has three meters, of which is sent without a random delay."""
+    monkeypatch.setattr("custom_components.voltus.telemetry.sender.random", lambda: 0.0)
+    set_meters(harness, METERS)
     return harness
+
+
+def set_meters(harness: Harness, meters: Sequence[Wire]) -> None:
+    """Have Voltus list these meters at site s1."""
+    harness.voltus.accounts[KEY].sites[0]["meters"] = meters  # type: ignore[index]
 
 
 def show(hass: HomeAssistant, entity_id: str, value: object, unit: str = "kW") -> None:

@@ -45,11 +45,6 @@ MIDNIGHT = datetime(2026, 7, 15, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(autouse=True)
-def _no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custom_components.voltus.telemetry.sender.random", lambda: 0.0)
-
-
 def rows(lengths: Sequence[int], kw: float = 6.0) -> list[TelemetryRow]:
     """Return rows that follow one another from midnight, so many seconds long."""
     found, end = [], MIDNIGHT

@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import (
-    ConfigEntryState,
-    ConfigSubentryFlow,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.helpers.selector import (
     EntitySelector,
     EntitySelectorConfig,
@@ -15,13 +11,12 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
-    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
 )
 import voluptuous as vol
 
-from ..aiovoltus.models import Site
+from ..account.subentries import CONF_SITE_ID, SubentryFlow
 from ..metering.baseline import AdjustmentType, DayType, Select
 from ..telemetry.meters import counts, entity_id_of, mapped_meters, stored_id
 from .settings import (
@@ -33,13 +28,13 @@ from .settings import (
     CONF_KW,
     CONF_METHOD,
     CONF_SELECT,
-    CONF_SITE_ID,
     CONF_SOURCE,
     CONF_WINDOW,
     CONF_X,
     CONF_Y,
     METHODS,
     NO_ADJUSTMENT,
+    SUBENTRY,
     WINDOWS,
     LoadSource,
     main_meters,
@@ -91,7 +86,7 @@ _METHOD_SCHEMAS: Mapping[str, vol.Schema] = {
 }
 
 
-class PerformanceFlow(ConfigSubentryFlow):
+class PerformanceFlow(SubentryFlow):
     """Choose a site, where its load comes from, and the method of its baseline."""
 
     def __init__(self) -> None:
@@ -103,30 +98,20 @@ class PerformanceFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Choose the site, the source and the method."""
-        entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
-        taken = {
-            each.data[CONF_SITE_ID]
-            for each in entry.subentries.values()
-            if each.subentry_type == self._subentry_type
-        }
-        free = {i: s.name for i, s in self._sites.items() if i not in taken}
-        if not free:
+        choices = self.sites_without(SUBENTRY)
+        if not choices:
             return self.async_abort(reason="no_sites")
-        options = [SelectOptionDict(value=i, label=name) for i, name in free.items()]
-        site = {
-            vol.Required(CONF_SITE_ID): SelectSelector(
-                SelectSelectorConfig(options=options)
-            )
-        }
+        selector = SelectSelector(SelectSelectorConfig(options=choices))
+        site = {vol.Required(CONF_SITE_ID): selector}
         return await self._step("user", site, user_input)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Change the source or the method."""
-        if self._get_entry().state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
         if not self._site_id:
             data = self._get_reconfigure_subentry().data
@@ -156,19 +141,9 @@ class PerformanceFlow(ConfigSubentryFlow):
             data_schema=self.add_suggested_values_to_schema(
                 _METHOD_SCHEMAS[self._chosen[CONF_METHOD]], self._chosen
             ),
-            description_placeholders={"site": self._name},
+            description_placeholders={"site": self.site_name(self._site_id)},
             errors=errors,
         )
-
-    @property
-    def _sites(self) -> Mapping[str, Site]:
-        sites: Mapping[str, Site] = self._get_entry().runtime_data.sites
-        return sites
-
-    @property
-    def _name(self) -> str:
-        site = self._sites.get(self._site_id)
-        return site.name if site else self._site_id
 
     async def _step(
         self, step_id: str, site: Mapping[Any, Any], user_input: dict[str, Any] | None
@@ -195,7 +170,7 @@ class PerformanceFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, self._chosen),
-            description_placeholders={"site": self._name},
+            description_placeholders={"site": self.site_name(self._site_id)},
             errors=errors,
         )
 
@@ -216,7 +191,7 @@ class PerformanceFlow(ConfigSubentryFlow):
 
     def _has_meters(self) -> bool:
         mapped = {m.meter_id for m in mapped_meters(self.hass, self._get_entry())}
-        return bool(mapped & main_meters(self._sites.get(self._site_id)))
+        return bool(mapped & main_meters(self.sites.get(self._site_id)))
 
     def _done(self) -> SubentryFlowResult:
         method = self._chosen[CONF_METHOD]
@@ -230,10 +205,5 @@ class PerformanceFlow(ConfigSubentryFlow):
         if data[CONF_SOURCE] == LoadSource.ENTITY:
             data[CONF_ENTITY] = stored_id(self.hass, self._chosen[CONF_ENTITY])
             data[CONF_COUNTS] = bool(self._counts())
-        if self.source == "reconfigure":
-            return self.async_update_and_abort(
-                self._get_entry(), self._get_reconfigure_subentry(), data=data
-            )
-        return self.async_create_entry(
-            title=self._name, data=data, unique_id=f"performance_{self._site_id}"
-        )
+        title, unique_id = self.site_name(self._site_id), f"performance_{self._site_id}"
+        return self.finished(title, data, unique_id)

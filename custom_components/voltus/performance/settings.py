@@ -9,6 +9,7 @@ from typing import Any, Final, final
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
+from ..account.subentries import CONF_SITE_ID
 from ..aiovoltus.models import Site
 from ..metering.baseline import (
     PRESETS,
@@ -27,7 +28,6 @@ from ..metering.baseline import (
 from ..telemetry.meters import MappedMeter, entity_id_of, mapped_meters
 
 SUBENTRY: Final = "performance"
-CONF_SITE_ID: Final = "site_id"
 CONF_SOURCE: Final = "source"
 CONF_ENTITY: Final = "entity_id"
 CONF_COUNTS: Final = "counts"

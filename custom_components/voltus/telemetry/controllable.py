@@ -8,10 +8,10 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import STATE_OFF, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 
+from ..account.subentries import CONF_SITE_ID
 from .meters import CONF_SOURCE, entity_id_of, reading
 
 SUBENTRY: Final = "controllable_load"
-CONF_SITE_ID: Final = "site_id"
 CONF_LOADS: Final = "loads"
 CONF_KW: Final = "kw"
 _OUT_OF_REACH: Final = (STATE_OFF, STATE_UNAVAILABLE, STATE_UNKNOWN)

@@ -4,24 +4,20 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from homeassistant.config_entries import (
-    ConfigEntryState,
-    ConfigSubentryFlow,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.helpers.selector import (
     EntitySelector,
     EntitySelectorConfig,
     EntityWithDeviceFilterSelectorConfig,
     ObjectSelector,
     ObjectSelectorConfig,
-    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
 )
 import voluptuous as vol
 
-from .controllable import CONF_KW, CONF_LOADS, CONF_SITE_ID, SUBENTRY
+from ..account.subentries import CONF_SITE_ID, SubentryFlow
+from .controllable import CONF_KW, CONF_LOADS, SUBENTRY
 from .meters import CONF_SOURCE, counts, entity_id_of, stored_id
 
 _POWER = EntityWithDeviceFilterSelectorConfig(domain="sensor", device_class="power")
@@ -55,7 +51,7 @@ _SCHEMA = vol.Schema(
 )
 
 
-class ControllableLoadFlow(ConfigSubentryFlow):
+class ControllableLoadFlow(SubentryFlow):
     """Say what can be curtailed of a site, or change it."""
 
     def __init__(self) -> None:
@@ -67,19 +63,9 @@ class ControllableLoadFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Choose the site."""
-        entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
-        said = {
-            each.data[CONF_SITE_ID]
-            for each in entry.subentries.values()
-            if each.subentry_type == SUBENTRY
-        }
-        choices = [
-            SelectOptionDict(value=site.id, label=site.name)
-            for site in entry.runtime_data.sites.values()
-            if site.id not in said
-        ]
+        choices = self.sites_without(SUBENTRY)
         if not choices:
             return self.async_abort(reason="no_sites")
         if user_input is not None:
@@ -95,7 +81,7 @@ class ControllableLoadFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Change what can be curtailed of a site."""
-        if self._get_entry().state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
         data = self._get_reconfigure_subentry().data
         self._site_id = data[CONF_SITE_ID]
@@ -116,14 +102,9 @@ class ControllableLoadFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="loads",
             data_schema=schema,
-            description_placeholders={"site": self._name},
+            description_placeholders={"site": self.site_name(self._site_id)},
             errors=errors,
         )
-
-    @property
-    def _name(self) -> str:
-        site = self._get_entry().runtime_data.sites.get(self._site_id)
-        return site.name if site else self._site_id
 
     def _errors(self, chosen: Mapping[str, Any]) -> dict[str, str]:
         loads, source = chosen.get(CONF_LOADS), chosen.get(CONF_SOURCE)
@@ -139,13 +120,11 @@ class ControllableLoadFlow(ConfigSubentryFlow):
     def _finished(self) -> SubentryFlowResult:
         chosen = _with_ids(self._chosen, lambda each: stored_id(self.hass, each))
         data = {CONF_SITE_ID: self._site_id, **chosen}
-        if self.source == "reconfigure":
-            return self.async_update_and_abort(
-                self._get_entry(), self._get_reconfigure_subentry(), data=data
-            )
-        return self.async_create_entry(
-            title=self._name, data=data, unique_id=f"controllable_{self._site_id}"
+        title, unique_id = (
+            self.site_name(self._site_id),
+            f"controllable_{self._site_id}",
         )
+        return self.finished(title, data, unique_id)
 
 
 def _with_ids(data: Mapping[str, Any], convert: Callable[[str], str]) -> dict[str, Any]:

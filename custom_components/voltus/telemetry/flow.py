@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.config_entries import (
-    ConfigEntryState,
-    ConfigSubentryFlow,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -22,6 +18,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.util.dt import utcnow
 import voluptuous as vol
 
+from ..account.subentries import SubentryFlow
 from ..aiovoltus.models import Meter, Site
 from ..metering.intervals import Reading
 from .dashboard import async_suggestion
@@ -52,7 +49,7 @@ _FILTER = EntityWithDeviceFilterSelectorConfig(
 )
 
 
-class MeterFlow(ConfigSubentryFlow):
+class MeterFlow(SubentryFlow):
     """Map a meter, or change its mapping. Nothing is sent before it is confirmed."""
 
     def __init__(self) -> None:
@@ -65,10 +62,10 @@ class MeterFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Choose the meter."""
-        entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
-        mapped = {each.data.get(CONF_METER_ID) for each in entry.subentries.values()}
+        subentries = self._get_entry().subentries.values()
+        mapped = {each.data.get(CONF_METER_ID) for each in subentries}
         choices = [
             SelectOptionDict(value=meter.id, label=f"{site.name}: {meter.name}")
             for site, meter in self._meters()
@@ -90,8 +87,7 @@ class MeterFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Change what stands for a meter."""
-        entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
         data = self._get_reconfigure_subentry().data
         self._meter_id = data[CONF_METER_ID]
@@ -134,14 +130,7 @@ class MeterFlow(ConfigSubentryFlow):
                 data_schema=vol.Schema({}),
                 description_placeholders={"meter": self._name, **self._preview()},
             )
-        data = self._data()
-        if self.source == "reconfigure":
-            return self.async_update_and_abort(
-                self._get_entry(), self._get_reconfigure_subentry(), data=data
-            )
-        return self.async_create_entry(
-            title=self._name, data=data, unique_id=self._meter_id
-        )
+        return self.finished(self._name, self._data(), self._meter_id)
 
     async def async_step_confirm_counter(
         self, user_input: dict[str, Any] | None = None
@@ -207,8 +196,7 @@ class MeterFlow(ConfigSubentryFlow):
         return await async_suggestion(self.hass, asset_type, mapped)
 
     def _meters(self) -> list[tuple[Site, Meter]]:
-        sites = self._get_entry().runtime_data.sites.values()
-        return [(site, meter) for site in sites for meter in site.meters]
+        return [(site, meter) for site in self.sites.values() for meter in site.meters]
 
     @property
     def _meter(self) -> Meter | None:
