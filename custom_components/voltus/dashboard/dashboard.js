@@ -41,6 +41,8 @@ const TEXTS = {
     log: "Log",
     commitment: "Commitment",
     load: "Load against target (estimated)",
+    load_is: "Load {kw} kW",
+    target_is: "target {kw} kW, estimated",
     none: "No Voltus account is set up.",
     card: "Voltus site",
     card_is: "What Voltus asks of a site now, how much, and for how long",
@@ -82,6 +84,8 @@ const TEXTS = {
     log: "Registro",
     commitment: "Compromiso",
     load: "Carga y objetivo (estimado)",
+    load_is: "Carga {kw} kW",
+    target_is: "objetivo {kw} kW, estimado",
     none: "No hay ninguna cuenta de Voltus configurada.",
     card: "Sitio de Voltus",
     card_is: "Qué pide Voltus a un sitio ahora, cuánto y hasta cuándo",
@@ -123,6 +127,8 @@ const TEXTS = {
     log: "Journal",
     commitment: "Engagement",
     load: "Charge et cible (estimée)",
+    load_is: "Charge {kw} kW",
+    target_is: "cible {kw} kW, estimée",
     none: "Aucun compte Voltus n’est configuré.",
     card: "Site Voltus",
     card_is: "Ce que Voltus demande à un site, combien et jusqu’à quand",
@@ -376,7 +382,8 @@ const STYLE = `
   .test { border: 1px solid var(--secondary-text-color); border-radius: 8px; padding: 0 8px;
     font-size: 12px; color: var(--secondary-text-color); }
   .phase { font-size: 24px; line-height: 32px; }
-  .detail, .countdown { color: var(--secondary-text-color); min-height: 20px; }
+  .load:empty { display: none; }
+  .detail, .countdown, .load { color: var(--secondary-text-color); min-height: 20px; }
   .countdown { font-variant-numeric: tabular-nums; }
   .offline, .out { color: var(--primary-text-color); font-size: 12px; min-height: 16px; }
   .out { color: var(--error-color); font-weight: 500; }
@@ -434,7 +441,7 @@ class VoltusSiteCard extends HTMLElement {
     this.shadowRoot.host.style.setProperty("--phase-color", `var(${color})`);
     this._parts.icon.setAttribute("icon", icon);
     this._parts.name.setAttribute("aria-label", this._say("details", shown));
-    for (const part of ["name", "title", "detail", "offline", "out"]) {
+    for (const part of ["name", "title", "detail", "load", "offline", "out"]) {
       put(this._parts[part], shown[part]);
     }
     this._parts.test.hidden = !shown.mark;
@@ -459,6 +466,7 @@ class VoltusSiteCard extends HTMLElement {
         <div class="phase" role="status"></div>
         <div class="detail"></div>
         <div class="countdown" aria-hidden="true"></div>
+        <div class="load"></div>
         <div class="offline"></div>
         <div class="out"></div>
         <footer></footer>
@@ -480,6 +488,7 @@ class VoltusSiteCard extends HTMLElement {
       title: part(".phase"),
       detail: part(".detail"),
       countdown: part(".countdown"),
+      load: part(".load"),
       offline: part(".offline"),
       out: part(".out"),
       footer: part("footer"),
@@ -492,7 +501,7 @@ class VoltusSiteCard extends HTMLElement {
   /* What there is to see of the site: nothing here touches the page. */
   _shown() {
     const device = this._hass.devices[this._config.device];
-    const blank = { phase: "unknown", name: "", detail: "", offline: "", out: "" };
+    const blank = { phase: "unknown", name: "", detail: "", load: "", offline: "", out: "" };
     if (!device) {
       return { ...blank, title: this._say("unknown"), detail: this._say("missing") };
     }
@@ -511,6 +520,7 @@ class VoltusSiteCard extends HTMLElement {
       target: target && new Date(target),
       counting: curtailing ? "left" : "in",
       mark: curtail && ["drill", "test"].find((each) => curtail.attributes[each]),
+      load: this._load(value("load"), value("target_load")),
       offline: this._isCutOff(device) ? this._say("offline") : "",
       out: curtail && curtail.attributes.opted_out?.length ? this._say("out") : "",
       site: this._site(device, phase, state),
@@ -608,6 +618,16 @@ class VoltusSiteCard extends HTMLElement {
     const kw = amount && this._number(Number(amount));
     const depth = kw ? this._say("amount", { kw }) : this._say("plan");
     return `${depth}, ${time ? this._say("until", { time }) : this._say("open")}`;
+  }
+
+  /* Empty where the performance of the site is not estimated. */
+  _load(load, target) {
+    if (load === undefined) {
+      return "";
+    }
+    const said = this._say("load_is", { kw: this._number(Number(load)) });
+    const aim = target && this._say("target_is", { kw: this._number(Number(target)) });
+    return aim ? `${said}, ${aim}` : said;
   }
 
   _isCutOff(device) {
